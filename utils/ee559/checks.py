@@ -1,0 +1,201 @@
+"""Checks for the exercises of the lectures: the first thing that is wrong, in a sentence, and where it is explained."""
+
+import copy
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+TOLERANCE = {torch.float16: 1e-2, torch.bfloat16: 1e-1, torch.float32: 1e-4, torch.float64: 1e-8}
+
+
+class Fault(AssertionError):
+    """What is wrong with an answer, in words for the student."""
+
+
+def check_answer(
+    exercise: str, answer: object, expected: object, see: str, mistakes: Mapping[str, object] | None = None
+) -> None:
+    """Print a tick, or the first thing that is wrong with an answer: missing, type, shape, dtype or device, values.
+
+    Args:
+        exercise: the exercise's name.
+        answer: what the student gives; the ellipsis ... stands for no answer yet.
+        expected: the right answer.
+        see: heading of the section that explains it.
+        mistakes: a sentence for each wrong answer that is common; it is said when the answer is that one.
+    """
+    if answer is ...:
+        _say(exercise, "not answered yet", see)
+        return
+    wrong = _difference(answer, expected)
+    if wrong is None:
+        print(f"✓ {exercise}: right.")
+        return
+    for sentence, mistaken in (mistakes or {}).items():
+        if _difference(answer, mistaken) is None:
+            wrong = f"{wrong}. It looks like this: {sentence}"
+            break
+    _say(exercise, wrong, see)
+
+
+def check_function(
+    exercise: str,
+    function: Callable[..., object],
+    reference: Callable[..., object],
+    cases: Iterable[tuple[Any, ...]],
+    see: str,
+    mistakes: Mapping[str, Callable[..., object]] | None = None,
+) -> None:
+    """Run a student's function and a reference on each case; print a tick, or the first thing that is wrong.
+
+    Args:
+        exercise: the exercise's name.
+        function: the student's function; NotImplementedError stands for no answer yet.
+        reference: a function that is right.
+        cases: the arguments of each call.
+        see: heading of the section that explains it.
+        mistakes: a sentence for each wrong function that is common; it is said when the results are its results.
+    """
+    cases = list(cases)
+    wrong = first_fault(exercise, function, reference, cases, mistakes)
+    if wrong is not None:
+        _say(exercise, wrong, see)
+    else:
+        print(f"✓ {exercise}: right, on {len(cases)} case{'s' if len(cases) > 1 else ''}.")
+
+
+def first_fault(
+    exercise: str,
+    function: Callable[..., object],
+    reference: Callable[..., object],
+    cases: Iterable[tuple[Any, ...]],
+    mistakes: Mapping[str, Callable[..., object]] | None = None,
+    show: bool = False,
+) -> str | None:
+    """Return the first thing that is wrong with a function, as check_function says it, or None if nothing is.
+
+    Args:
+        exercise: the exercise's name.
+        function: the student's function.
+        reference: a function that is right.
+        cases: the arguments of each call.
+        mistakes: a sentence for each wrong function that is common.
+        show: whether to say the value that was expected.
+    """
+    for arguments in cases:
+        given = copy.deepcopy(arguments)
+        called = f"{getattr(function, '__name__', exercise)}({', '.join(map(_describe, arguments))})"
+        try:
+            answer = function(*given)
+        except NotImplementedError as error:
+            return f"not answered yet: {error}"
+        except Fault as fault:
+            return f"{called}: {fault}"
+        except Exception as error:  # whatever a student's code raises is what the student must read
+            return f"{called} raised {type(error).__name__}: {error}".rstrip(": ")
+        expected = reference(*copy.deepcopy(arguments))
+        wrong = _difference(answer, expected, show)
+        if wrong is not None:
+            return f"{called}: {wrong}{_likely(arguments, answer, expected, mistakes or {})}"
+        if any(_difference(after, before) is not None for after, before in zip(given, arguments, strict=True)):
+            return f"{called}: the function changed its input; work on a new tensor"
+    return None
+
+
+def _likely(
+    arguments: tuple[Any, ...], answer: object, expected: object, mistakes: Mapping[str, Callable[..., object]]
+) -> str:
+    """Name the common mistake that gives this answer; of a dict, the entry that is wrong first is compared."""
+    first = None
+    if isinstance(answer, dict) and isinstance(expected, dict):
+        first = next((key for key, value in expected.items() if _difference(answer.get(key), value) is not None), None)
+        if first not in answer:
+            return ""
+        answer, expected = answer[first], expected[first]
+    for words, mistaken in mistakes.items():
+        try:
+            result = mistaken(*copy.deepcopy(arguments))
+        except Exception:  # a mistake may well be one that fails on this case
+            continue
+        if first and isinstance(result, dict):
+            result = result.get(first)
+        if _difference(result, expected) is not None and _difference(answer, result) is None:
+            return f". It looks like this: {words}"
+    return ""
+
+
+def _difference(came: object, expected: object, show: bool = False) -> str | None:
+    """Return the first difference in words, or None."""
+    wanted = f", expected {expected!r}" if show else ""
+    if isinstance(expected, Tensor):
+        return _tensor_difference(came, expected, show)
+    if isinstance(expected, dict) and isinstance(came, dict):
+        return _dict_difference(came, expected, show)
+    if isinstance(expected, list | tuple):
+        if not isinstance(came, type(expected)):
+            return f"expected {_article(expected)}, got {_article(came)}"
+        if show and isinstance(expected, torch.Size):
+            return None if came == expected else f"expected size {tuple(expected)}, got {tuple(came)}"
+        if len(came) != len(expected):
+            return f"expected {len(expected)} items, got {len(came)}"
+        for index, (one, other) in enumerate(zip(came, expected, strict=True)):
+            if (wrong := _difference(one, other, show)) is not None:
+                return f"item {index}: {wrong}"
+        return None
+    if isinstance(expected, float) and isinstance(came, int | float) and not isinstance(came, bool):
+        same = abs(came - expected) <= 1e-6 + 1e-5 * abs(expected)
+        return None if same else f"the value is not right: got {came}{wanted}"
+    if type(came) is not type(expected):
+        return f"expected {_article(expected)}, got {_article(came)}"
+    return None if came == expected else f"the value is not right: got {came!r}{wanted}"
+
+
+def _dict_difference(came: Mapping[str, object], expected: Mapping[str, object], show: bool) -> str | None:
+    """Compare what has names, in the order of what is expected."""
+    for key, value in expected.items():
+        if key not in came:
+            return f"there is no {key}"
+        if (wrong := _difference(came[key], value, show)) is not None:
+            return f"{key}: {wrong}"
+    return next((f"expected no {key}" for key in came if key not in expected), None)
+
+
+def _tensor_difference(came: object, expected: Tensor, show: bool) -> str | None:
+    if not isinstance(came, Tensor):
+        return f"expected a tensor, got {_article(came)}"
+    if came.shape != expected.shape:
+        return f"expected shape {tuple(expected.shape)}, got {tuple(came.shape)}"
+    if came.dtype != expected.dtype:
+        return f"expected {expected.dtype}, got {came.dtype}"
+    if came.device.type != expected.device.type:
+        return f"expected a tensor on {expected.device}, got one on {came.device}"
+    ours, theirs = came.detach(), expected.detach()
+    tolerance = TOLERANCE.get(expected.dtype, 0.0)
+    same = torch.isclose(ours, theirs, rtol=tolerance, atol=tolerance, equal_nan=True)
+    if same.all():
+        return None
+    first = tuple(int(index) for index in (~same).nonzero()[0])
+    place = f" at index {first}" if first else ""
+    wanted = f", expected {theirs[first].item()}" if show else ""
+    wrong = f"{int((~same).sum())} of {same.numel()} values are not"
+    return f"the shape is right, and {wrong}: got {ours[first].item()}{place}{wanted}"
+
+
+def sentence(words: str) -> str:
+    """End words with a full stop, unless they end a sentence already."""
+    return words if words.endswith((".", "!", "?")) else f"{words}."
+
+
+def _article(value: object) -> str:
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
+def _describe(value: object) -> str:
+    return f"tensor of {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)
+
+
+def _say(exercise: str, wrong: str, see: str) -> None:
+    print(f"✗ {exercise}: {sentence(wrong)} See the section “{see}”.")
