@@ -1,0 +1,147 @@
+"""The terminal commands of authors and instructors: ``ee559 --help``."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from ee559_course.browser import photograph_lab
+from ee559_course.lectures.lint import lint_lectures
+from ee559_course.paths import LECTURES, ROOT
+from ee559_course.practicals.bundle import make_bundle
+from ee559_course.site.build import SiteError, build_site
+from ee559_course.site.generated_pages import SiteOptions
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Author and build the course.")
+console = Console()
+PracticalName = Annotated[str, typer.Argument(help="Such as sizes.")]
+
+
+@app.command()
+def site(
+    output: Annotated[Path, typer.Option(help="Where the HTML goes.")] = ROOT / "build" / "site",
+    solutions: Annotated[
+        list[str] | None, typer.Option(help="A practical whose solution is shown; repeatable.")
+    ] = None,
+    repository: Annotated[str | None, typer.Option(help="OWNER/NAME on GitHub, for links to Colab and Binder.")] = None,
+) -> None:
+    """Run all lectures and build the static site."""
+    try:
+        build_site(output, SiteOptions(tuple(solutions or ()), repository))
+    except (SiteError, ValueError) as error:
+        console.print(f"[bold red]✗[/] {escape(str(error))}", highlight=False)
+        raise typer.Exit(1) from error
+
+
+@app.command()
+def pdf(
+    site: Annotated[Path, typer.Option(help="The built site.")] = ROOT / "build" / "site",
+    output: Annotated[Path, typer.Option(help="The PDF to write.")] = ROOT / "build" / "ee559-course.pdf",
+) -> None:
+    """Print home, lectures, practicals and glossary of the built site into one PDF."""
+    from ee559_course.site.pdf import make_pdf
+
+    try:
+        console.print(f"[green]✓[/] {make_pdf(site, output)}")
+    except (FileNotFoundError, RuntimeError) as error:
+        console.print(f"[red]✗[/] {error}", highlight=False)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def lint() -> None:
+    """Check the lectures against the course's conventions and its ledger."""
+    problems = lint_lectures(LECTURES)
+    for problem in problems:
+        console.print(f"[red]✗[/] {problem}", highlight=False)
+    if problems:
+        raise typer.Exit(1)
+    console.print("[green]✓[/] every lecture keeps the conventions")
+
+
+@app.command()
+def release(
+    practicals: Annotated[list[str] | None, typer.Argument(help="Such as sizes; all of them if none is named.")] = None,
+) -> None:
+    """Make the students' practicals from the solutions."""
+    from ee559_course.practicals.release import PRACTICAL_NAMES, make_release  # nbgrader takes a second to import
+
+    with _release_errors():
+        for path in make_release(names=tuple(practicals or PRACTICAL_NAMES)):
+            console.print(f"[green]✓[/] {path}")
+
+
+@app.command()
+def student_bundle(
+    output: Annotated[Path, typer.Option(help="The zip to write.")] = ROOT / "build" / "ee559-students.zip",
+) -> None:
+    """Pack lectures, practicals, package and environment for students into one zip, without solutions."""
+    console.print(f"[green]✓[/] {make_bundle(output)}")
+
+
+@app.command()
+def rubric(practical: PracticalName) -> None:
+    """Print the points of each part and test of a practical, and what to grade the words by."""
+    from ee559_course.practicals.answer_bank import source_notebook
+    from ee559_course.practicals.rubric import points_and_rubrics
+
+    with _release_errors():
+        print(points_and_rubrics(source_notebook(practical)))
+
+
+@app.command()
+def catches(practical: PracticalName) -> None:
+    """Print which hidden test of a practical catches which wrong answer of its bank."""
+    from ee559_course.practicals.answer_bank import catch_table, load_answers
+
+    with _release_errors():
+        print(catch_table(practical, load_answers(practical)))
+
+
+@app.command()
+def mutate(practical: PracticalName) -> None:
+    """Change the solutions of a practical a little, in every way known, and say which changes lose no points."""
+    from ee559_course.practicals.answer_bank import source_notebook
+    from ee559_course.practicals.mutation import equivalent_changes, mutants_of, survivors
+
+    with _release_errors():
+        notebook, equivalent = source_notebook(practical), equivalent_changes(practical)
+        mutants = mutants_of(notebook)
+        alive = survivors(notebook, mutants)
+    for mutant in alive:
+        known = " (equivalent, says the bank)" if (mutant.cell, mutant.change) in equivalent else ""
+        console.print(f"{mutant.cell}: {mutant.change}{known}", highlight=False, markup=False)
+    console.print(f"{len(mutants)} changes, {len(alive)} lose no points.")
+
+
+@contextmanager
+def _release_errors() -> Iterator[None]:
+    """Print a release error as one message, and exit with 1."""
+    from ee559_course.practicals.release import ReleaseError
+
+    try:
+        yield
+    except ReleaseError as error:
+        console.print(f"[red]✗[/] {error}", highlight=False)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def train_net() -> None:
+    """Train the lecture's Net on all of MNIST for the page "Draw a digit", and write its weights and their record."""
+    from ee559_course.digit.train_net import write_trained_net
+
+    console.print(f"[green]✓[/] {write_trained_net()}")
+
+
+@app.command()
+def screenshot(
+    output: Annotated[Path, typer.Option(help="The PNG to write.")] = ROOT / "docs" / "lab.png",
+) -> None:
+    """Photograph a lecture in real JupyterLab, for README."""
+    photograph_lab(LECTURES / "05-filters-on-mnist.ipynb", "The five answers", output)
+    console.print(f"[green]✓[/] {output}")

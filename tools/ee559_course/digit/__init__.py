@@ -1,0 +1,1 @@
+"""The network of the page Draw a digit: its training and its still picture."""

@@ -1,0 +1,1 @@
+"""Authors' tools for the lectures: the linter, and the ledger of slides."""

@@ -1,0 +1,10 @@
+"""Where the parts of the repository lie."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LECTURES = ROOT / "lectures"
+LEDGER = LECTURES / "ledger.toml"
+SITE_SOURCES = ROOT / "site"
+SOLUTIONS = ROOT / "solutions"
+PRACTICALS = ROOT / "practicals"

@@ -1,0 +1,1 @@
+"""Authors' and instructors' tools for the practicals: release, bundle, answer bank, mutation."""

@@ -1,0 +1,55 @@
+"""Pack what a student needs into one zip: lectures, practicals, package and environment, and nothing else."""
+
+import os
+import zipfile
+from pathlib import Path
+
+from ee559_course.paths import ROOT
+
+FOLDER = "ee559"
+FILES = (
+    "course.py",
+    "environment.yml",
+    "pyproject.toml",
+    "requirements.lock",
+    "CITATION.cff",
+    "LICENSE",
+    "LICENSE-data",
+    "LICENSE-prose",
+)
+FOLDERS = ("lectures", "practicals", "utils")
+LEFT_OUT = {"__pycache__", ".ipynb_checkpoints"}
+README = ROOT / "docs" / "student-readme.md"
+
+
+def bundle_files(root: Path = ROOT) -> dict[str, Path]:
+    """Return what goes into the bundle, under its names in there."""
+    files = {name: root / name for name in FILES} | {"README.md": README}
+    for folder in FOLDERS:
+        for path in sorted((root / folder).rglob("*")):
+            inside = path.relative_to(root)
+            if (
+                path.is_file()
+                and not LEFT_OUT & set(inside.parts)
+                and not any(part.endswith(".egg-info") for part in inside.parts)
+            ):
+                files[inside.as_posix()] = path
+    return files
+
+
+def make_bundle(output: Path) -> Path:
+    """Write the zip, the same bytes for the same files; what stood there stays until the new one is whole.
+
+    Args:
+        output: the zip to write.
+    """
+    output.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = output.with_name(f".{output.name}.unfinished")
+    with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as bundle:
+        for name, path in sorted(bundle_files().items()):
+            entry = zipfile.ZipInfo(f"{FOLDER}/{name}")  # its date is the zip format's first day
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            bundle.writestr(entry, path.read_bytes())
+    os.replace(unfinished, output)
+    return output
