@@ -1,0 +1,166 @@
+"""Build the site cold, unchanged, with one lecture changed and with `ee559` changed; weigh its lectures in Chromium.
+
+Run: python benchmarks/site.py. It works on a copy of the course. Exits with 1 if building the unchanged site takes over
+3 % of the cold build's time, one changed lecture costs over 5 s more than its own run, or a lecture's page has over
+300 KB or 20 requests or is not usable within 1 s. A build's cost beside the lecture's run is told in processor seconds
+too: they are what counts where other programs keep the machine busy.
+"""
+
+import gzip
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import nbformat
+from ee559_course.browser import chromium
+from ee559_course.paths import ROOT
+from nbclient import NotebookClient
+from playwright.sync_api import Browser, Response
+
+UNCHANGED, BESIDE_ITS_RUN = 0.03, 5.0
+KILOBYTES, REQUESTS, SECONDS = 300.0, 20, 1.0
+BUILD = "import ee559_course.cli, sys, pathlib; ee559_course.cli.build_site(pathlib.Path(sys.argv[1]))"
+FIGURES_DATA = re.compile(r'data:image/png;base64,[^"]*|data-state="[^"]*"')
+LECTURE = Path("lectures") / "03-max-pooling.ipynb"
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """A server of files that does not print what it is asked for."""
+
+    def log_message(self, format: str, *values: object) -> None:
+        """Say nothing."""
+
+
+def copy_course(target: Path) -> None:
+    """Copy the repository without its environment, its history and what has been built."""
+    shutil.copytree(ROOT, target, ignore=shutil.ignore_patterns(".*", "build", "__pycache__", "*.egg-info"))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a piece of work took."""
+
+    wall: float
+    processor: float
+
+
+@contextmanager
+def clock() -> Iterator[list[Cost]]:
+    """Measure the block: wall time, and the processor time of this process and of all that it started."""
+    costs: list[Cost] = []
+    start, used = time.perf_counter(), sum(os.times()[:4])
+    yield costs
+    costs.append(Cost(time.perf_counter() - start, sum(os.times()[:4]) - used))
+
+
+def build(course: Path) -> Cost:
+    """Return the cost of building the copy's site in a fresh interpreter."""
+    path = os.pathsep.join(str(course / part) for part in ("tools", "utils"))
+    command = [sys.executable, "-c", BUILD, str(course / "build" / "site")]
+    with clock() as cost:
+        subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.DEVNULL)
+    return cost[0]
+
+
+def run_alone(notebook: Path) -> Cost:
+    """Return the cost of a lecture's cells in a fresh kernel, its start included."""
+    with clock() as cost:
+        NotebookClient(nbformat.read(notebook, as_version=4), kernel_name="ee559").execute()
+    return cost[0]
+
+
+def change_code(notebook: Path) -> None:
+    """Add a comment to the first code cell of a lecture."""
+    changed = nbformat.read(notebook, as_version=4)
+    next(cell for cell in changed.cells if cell.cell_type == "code").source += "\n# changed"
+    nbformat.write(changed, notebook)
+
+
+def time_builds(course: Path) -> bool:
+    """Print how long each kind of build takes, with its ratio to the cold one; return whether all are fast enough."""
+    cold = build(course)
+
+    def line(name: str, cost: Cost, note: str = "") -> None:
+        print(f"{name:34} {cost.wall:6.1f} s   {cost.wall / cold.wall:6.1%} of cold   {note}", flush=True)
+
+    line("cold", cold)
+    unchanged = sorted((build(course) for _ in range(3)), key=lambda cost: cost.wall)[1]
+    line("unchanged", unchanged, f"(limit {UNCHANGED:.0%})")
+    alone = run_alone(course / LECTURE)
+    line("one lecture's run alone", alone)
+    change_code(course / LECTURE)
+    changed = build(course)
+    beside, busy = changed.wall - alone.wall, changed.processor - alone.processor
+    line(
+        "that lecture changed",
+        changed,
+        f"beside its run {beside:.1f} s, {busy:.1f} processor s (limit {BESIDE_ITS_RUN:g} s)",
+    )
+    for name, used_by in {"figures/losses": "some", "timing": "all"}.items():
+        with (course / "utils" / "ee559" / f"{name}.py").open("a", encoding="utf-8") as file:
+            file.write("\n# changed\n")
+        line(f"ee559/{name}.py changed", build(course), f"({used_by} lectures load it)")
+    return unchanged.wall <= UNCHANGED * cold.wall and min(beside, busy) <= BESIDE_ITS_RUN
+
+
+def weigh(browser: Browser, address: str) -> tuple[float, int, float, float]:
+    """Return a page's compressed kilobytes without figures' data, requests, seconds to paint and until usable."""
+    page = browser.new_page()
+    answers: list[Response] = []
+    page.on("response", lambda answer: answers.append(answer))
+    page.goto(address, wait_until="networkidle")
+    size = 0
+    for answer in answers:
+        body = answer.body()
+        if answer.url == address:
+            body = FIGURES_DATA.sub("", body.decode("utf-8")).encode()
+        size += len(gzip.compress(body))
+    paint, usable = page.evaluate(
+        "[performance.getEntriesByName('first-contentful-paint')[0].startTime,"
+        " performance.getEntriesByType('navigation')[0].loadEventEnd]"
+    )
+    page.close()
+    return size / 1000, len(answers), paint / 1000, usable / 1000
+
+
+def weigh_lectures(site: Path) -> bool:
+    """Print a line for each lecture's page; return whether all are light and fast enough."""
+    fine = True
+    handler = partial(Quiet, directory=str(site))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, chromium() as browser:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        for path in sorted((site / "lectures").glob("*.html")):
+            loads = [weigh(browser, f"http://127.0.0.1:{server.server_port}/lectures/{path.name}") for _ in range(3)]
+            size, requests, paint, usable = (statistics.median(values) for values in zip(*loads, strict=True))
+            print(f"{path.stem:36} {size:5.0f} KB {requests:3.0f} requests  paint {paint:.2f} s  usable {usable:.2f} s")
+            fine = fine and size <= KILOBYTES and requests <= REQUESTS and usable <= SECONDS
+        server.shutdown()
+    print(f"{'limits':36} {KILOBYTES:5.0f} KB {REQUESTS:3} requests{'':14}usable {SECONDS:.2f} s")
+    return fine
+
+
+def main() -> int:
+    """Print the builds' times, then the lectures' weights."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    with tempfile.TemporaryDirectory() as folder:
+        course = Path(folder) / "course"
+        copy_course(course)
+        fast = time_builds(course)
+        light = weigh_lectures(course / "build" / "site")
+    return int(not (fast and light))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
