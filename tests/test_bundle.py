@@ -1,0 +1,82 @@
+"""The students' bundle holds what they need and nothing secret, and works in a clean environment."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import nbformat
+import pytest
+from ee559_course.practicals.answer_bank import source_notebook
+from ee559_course.practicals.bundle import make_bundle
+from ee559_course.practicals.release import PRACTICAL_NAMES, secret_lines
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_bundle(tmp_path_factory.mktemp("bundle") / "students.zip")
+
+
+def test_bundle_has_every_lecture_and_practical_and_no_source_of_a_practical(bundle: Path, root: Path) -> None:
+    names = {name.removeprefix("ee559/") for name in zipfile.ZipFile(bundle).namelist()}
+    for folder in ("lectures", "practicals"):
+        assert {path.relative_to(root).as_posix() for path in (root / folder).rglob("*.ipynb")} <= names
+    assert {name.split("/")[0] for name in names if "/" in name} == {"lectures", "practicals", "utils"}
+    assert [name for name in names if "answers" in name or ".git" in name or "__pycache__" in name] == []
+
+
+@pytest.mark.parametrize("practical", PRACTICAL_NAMES)
+def test_no_file_of_the_bundle_has_a_line_of_a_solution_or_hidden_test(bundle: Path, practical: str) -> None:
+    secrets = secret_lines(source_notebook(practical))
+    with zipfile.ZipFile(bundle) as opened:
+        for name in opened.namelist():
+            if name.endswith((".gz", "SHA256SUMS")):
+                continue
+            text = opened.read(name).decode()
+            if name.endswith(".ipynb"):
+                text = "\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"])
+            assert secrets & {line.strip() for line in text.splitlines()} == set(), name
+
+
+def test_the_same_files_make_the_same_zip(bundle: Path, tmp_path: Path) -> None:
+    assert make_bundle(tmp_path / "again.zip").read_bytes() == bundle.read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["again.zip"]
+
+
+def test_a_student_unpacks_it_sets_it_up_and_does_a_part_of_a_practical(bundle: Path, tmp_path: Path) -> None:
+    zipfile.ZipFile(bundle).extractall(tmp_path)
+    home = tmp_path / "ee559"
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("EE559_", "PYTHON", "COV"))}
+    environment |= {"PATH": os.defpath, "JUPYTER_CONFIG_DIR": str(tmp_path / "config")}
+    environment.pop("VIRTUAL_ENV", None)
+    base = Path(getattr(sys, "_base_executable", sys.executable))
+
+    done = subprocess.run([base, "course.py", "lab", "--version"], cwd=home, env=environment, capture_output=True)
+    assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
+
+    path = home / "practicals" / "sizes" / "sizes.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    answer = next(cell for cell in notebook.cells if cell.id == "my-relu")
+    answer.source = "def my_relu(x):\n    return x.clamp(min=0)"
+    nbformat.write(notebook, path)
+    programs = home / ".venv" / "bin"
+    run = [programs / "jupyter", "nbconvert", "--execute", "--allow-errors", "--inplace", "--to", "notebook", path]
+    done = subprocess.run(run, cwd=home, env=environment | {"PATH": str(programs)}, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    said = {
+        cell.id: cell.outputs[0].get("text", "")
+        for cell in nbformat.read(path, as_version=4).cells
+        if cell.get("outputs")
+    }
+    assert said["check-relu"].startswith("✓ my_relu")
+    assert "1 of 5 parts pass" in said["progress"]
+
+
+def test_the_bundles_course_py_says_what_it_cannot_do(bundle: Path, tmp_path: Path) -> None:
+    zipfile.ZipFile(bundle).extractall(tmp_path)
+    done = subprocess.run([sys.executable, "course.py", "test"], cwd=tmp_path / "ee559", capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "this is the students' bundle" in done.stderr
+    assert not (tmp_path / "ee559" / ".venv").exists()

@@ -1,0 +1,135 @@
+"""An instructor's whole way in stock nbgrader: release, collect, autograde, formgrader in a real browser, feedback."""
+
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+from ee559_course.browser import free_port, wait_for
+from ee559_course.paths import ROOT
+from ee559_course.practicals.answer_bank import source_notebook
+from ee559_course.practicals.release import REGION, SHORTEST_SECRET
+from nbgrader.api import Gradebook
+from playwright.sync_api import Browser, expect
+
+STUDENTS = {  # what each answers in place of the solution
+    "ada": {},
+    "grace": {"my-relu": "def my_relu(x):\n    return x.abs()"},
+    "van_linus": {
+        "check-seen": "import IPython\nprint(IPython.get_ipython().user_ns['In'])",
+        "progress": "print('\\n'.join(In))",  # comes after the hidden tests, and would show them to the student
+    },
+}
+NAMES = {  # what platforms make of them
+    "ada": "ada_sizes.ipynb",
+    "grace": "grace_sizes (1).ipynb",
+    "van_linus": "hand-ins/van_linus_sizes.ipynb",
+}
+
+
+def nbgrader(course: Path, *command: str) -> str:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("nbgrader"), *command], cwd=course, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a course folder as the repository has it, and grade what three students hand in."""
+    course = tmp_path_factory.mktemp("course")
+    shutil.copy2(ROOT / "nbgrader_config.py", course)
+    for folder in ("solutions", "practicals"):
+        shutil.copytree(ROOT / folder / "sizes", course / folder / "sizes")
+    nbgrader(course, "generate_assignment", "sizes", "--create", "--force")
+    solution = {cell.id: cell.source for cell in source_notebook("sizes").cells if REGION.search(cell.source)}
+    downloaded = course / "downloaded" / "sizes" / "archive"
+    downloaded.mkdir(parents=True)
+    with zipfile.ZipFile(downloaded / "all.zip", "w") as archive:
+        for student, answers in STUDENTS.items():
+            notebook = nbformat.read(course / "practicals" / "sizes" / "sizes.ipynb", as_version=4)
+            for cell in notebook.cells:
+                if not cell.id.startswith("test-"):
+                    cell.source = answers.get(cell.id, solution.get(cell.id, cell.source))
+            archive.writestr(NAMES[student], nbformat.writes(notebook))
+    nbgrader(course, "zip_collect", "sizes")
+    nbgrader(course, "autograde", "sizes", "--create")
+    return course
+
+
+def scores(course: Path) -> dict[str, float]:
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
+        return {each.student.id: each.score for each in gradebook.assignment_submissions("sizes")}
+
+
+@contextmanager
+def formgrader(course: Path) -> Iterator[str]:
+    port, token = free_port(), "grading"
+    options = {"ServerApp.port": port, "IdentityProvider.token": token, "ServerApp.port_retries": 0}
+    command = [sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root"]
+    command += [f"--{name}={value}" for name, value in options.items()]
+    command += ["--ServerApp.jpserver_extensions", "nbgrader.server_extensions.formgrader=True"]
+    with (course / "server.log").open("w") as log:
+        server = subprocess.Popen(command, cwd=course, stdout=log, stderr=log)
+        try:
+            wait_for(f"http://127.0.0.1:{port}/api?token={token}")
+            yield f"http://127.0.0.1:{port}/formgrader/{{}}?token={token}"
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+
+
+def test_collected_submissions_get_their_points(course: Path) -> None:
+    full = 24.0  # 27 points, 3 of them by hand
+    assert scores(course) == {"ada": full, "grace": full - 2, "van_linus": full}
+
+
+def test_source_passes_nbgraders_own_validation(course: Path) -> None:
+    assert "Success! Your notebook passes all the tests." in nbgrader(course, "validate", "solutions/sizes/sizes.ipynb")
+
+
+def test_words_are_graded_by_hand_in_the_browser(course: Path, browser: Browser) -> None:
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
+        submission = gradebook.find_submission_notebook("sizes", "sizes", "ada").id
+    with formgrader(course) as address:
+        page = browser.new_page(viewport={"width": 1300, "height": 900})
+        page.set_default_timeout(60_000)
+        page.goto(address.format("").replace("/formgrader/", "/login"))
+        page.goto(address.format("gradebook/sizes/sizes"))
+        expect(page.locator("table")).to_contain_text("Submission #3", timeout=60_000)
+        page.goto(address.format(f"submissions/{submission}"))
+        score = page.locator("input.score#words-receptive-field")
+        score.fill("2")
+        score.press("Tab")
+        page.locator("#words-receptive-field-saved, .score-saved").first.wait_for(state="attached")
+        page.wait_for_function("() => window.$ && $.active === 0")
+    assert scores(course)["ada"] == 26.0
+
+
+def test_feedback_has_points_and_messages_and_no_hidden_test(course: Path) -> None:
+    nbgrader(course, "generate_feedback", "sizes", "--force")
+    hidden = {
+        line.strip()
+        for cell in source_notebook("sizes").cells
+        for region in REGION.finditer(cell.source)
+        if region[1] == "HIDDEN TESTS"
+        for line in region[0].splitlines()[1:-1]
+        if len(line.strip()) > SHORTEST_SECRET
+    }
+    for student in STUDENTS:
+        page = (course / "feedback" / student / "sizes" / "sizes.html").read_text(encoding="utf-8")
+        text = BeautifulSoup(page, "html.parser").get_text()
+        assert [line for line in hidden if line in text or line in page] == []
+        assert str(course) not in text
+        assert re.search(r"Score: \d+\.\d / 27\.0", text)
+    told = (course / "feedback" / "grace" / "sizes" / "sizes.html").read_text(encoding="utf-8")
+    assert "AssertionError: my_relu: wrong values" in BeautifulSoup(told, "html.parser").get_text()
+    assert "It looks like this: the absolute value" in told

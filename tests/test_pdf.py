@@ -1,0 +1,76 @@
+"""The PDF of the course has every chapter, with bookmarks, answers and links, and nothing of this machine."""
+
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+from ee559_course.cli import app
+from ee559_course.paths import LECTURES
+from ee559_course.practicals.answer_bank import source_notebook
+from ee559_course.practicals.release import PRACTICAL_NAMES, secret_lines
+from ee559_course.site.pdf import chapter_names, make_pdf
+from ee559_course.site.practical_pages import read_title
+from pypdf import PdfReader
+from typer.testing import CliRunner
+
+
+@pytest.fixture(scope="module")
+def pdf(built_site: Path, tmp_path_factory: pytest.TempPathFactory) -> PdfReader:
+    return PdfReader(make_pdf(built_site, tmp_path_factory.mktemp("pdf") / "course.pdf"))
+
+
+def plain(text: str) -> str:
+    """Undo what typesetting does to a text: ligatures, hyphens and line ends."""
+    return "".join(text.replace("ﬁ", "fi").replace("ﬂ", "fl").split())
+
+
+def test_every_chapter_has_a_bookmark_to_the_page_that_begins_with_its_title(pdf: PdfReader) -> None:
+    titles = [read_title(path) for path in sorted(LECTURES.glob("[0-9][0-9]-*.ipynb"))]
+    titles = ["PyTorch modules and batch processing", *titles]
+    bookmarks = {mark["/Title"]: pdf.get_destination_page_number(mark) for mark in pdf.outline}
+    assert list(bookmarks)[: len(titles)] == titles
+    assert [title.split(" · ")[0] for title in list(bookmarks)[len(titles) :]] == [
+        *(f"Practical {number}" for number in range(1, 6)),
+        "Glossary",
+    ]
+    for title, page in bookmarks.items():
+        assert plain(pdf.pages[page].extract_text()).startswith(plain(title)), title
+
+
+def test_answers_and_hints_are_unfolded_and_no_solution_is_among_them(pdf: PdfReader, built_site: Path) -> None:
+    printed = plain("".join(page.extract_text() for page in pdf.pages))
+    for name in chapter_names():
+        page = BeautifulSoup((built_site / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
+        for folded in page.select("article details:not(.hide)"):
+            first = folded.find("p")
+            if first and not first.find("math"):
+                beginning = plain(first.get_text())[:20]  # a page may end after the first line
+                assert beginning in printed, f"{name}: {first.get_text()}"
+    secrets = {plain(line) for name in PRACTICAL_NAMES for line in secret_lines(source_notebook(name))}
+    assert [secret for secret in secrets if secret in printed] == []
+
+
+def test_links_between_chapters_stay_links_and_none_leads_to_this_machine(pdf: PdfReader) -> None:
+    actions = [
+        link.get_object()["/A"] for page in pdf.pages for link in page.get("/Annots", []) if "/A" in link.get_object()
+    ]
+    assert not [action["/URI"] for action in actions if "/URI" in action and not action["/URI"].startswith("https:")]
+    pages = {page.indirect_reference for page in pdf.pages}
+    jumps = [action["/D"] for action in actions if action["/S"] == "/GoTo"]
+    assert len(jumps) > 50
+    assert {next(iter(jump)) for jump in jumps} <= pages
+    assert any(jump[1] == "/XYZ" for jump in jumps), "no link leads to a heading inside a chapter"
+
+
+def test_without_a_site_or_without_a_chromium_it_says_what_to_do(
+    built_site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "course.pdf"
+    missing = CliRunner().invoke(app, ["pdf", "--site", str(tmp_path), "--output", str(output)])
+    assert missing.exit_code == 1
+    assert "build it first, with ee559 site" in " ".join(missing.output.split())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    blind = CliRunner().invoke(app, ["pdf", "--site", str(built_site), "--output", str(output)])
+    assert blind.exit_code == 1
+    assert "No Chromium on the path" in " ".join(blind.output.split())
+    assert not output.exists()
