@@ -10,6 +10,8 @@ from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 
 # nbgrader starts alembic by its bare name, and the environment need not be activated.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+# On a busy machine the threads of one kernel wait for each other in loops, and a training of seconds takes minutes.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS\n(.*?)### END HIDDEN TESTS", re.DOTALL)
 
 
