@@ -1,0 +1,117 @@
+"""What became of each submission, one JSON file each: what a second run knows of the first, and reports are made from."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from urllib.parse import quote
+
+
+@dataclass(frozen=True)
+class TestMark:
+    """The points of one hidden test.
+
+    Attributes:
+        cell: id of the test's cell.
+        part: such as ``Part 2``.
+        about: what the test looks at, in the words of the notebook.
+        points: that were earned.
+        max_points: that can be earned.
+        message: the first thing that is wrong; empty when nothing is.
+    """
+
+    __test__ = False  # pytest would take the class for one of its own
+
+    cell: str
+    part: str
+    about: str
+    points: float
+    max_points: float
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One submission.
+
+    Attributes:
+        student: id, the name of the folder in ``submitted``.
+        practical: such as ``sizes``.
+        submission: digest of the file that was handed in.
+        source: digest of the practical's source and of what grades it.
+        tests: the points of each hidden test; none when the submission is in quarantine.
+        reason: why it could not be graded; empty when it was.
+        remedy: what the instructor can do about that.
+        notes: what was repaired before it was graded.
+        flags: why a person should look at it before the marks count.
+        ended: how the run ended if not at its end, such as ``killed: memory``.
+        seconds: that the run took on the wall clock.
+        cpu_seconds: of processor time that it took.
+        peak_memory: in bytes.
+    """
+
+    student: str
+    practical: str
+    submission: str
+    source: str
+    tests: tuple[TestMark, ...] = ()
+    reason: str = ""
+    remedy: str = ""
+    notes: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    ended: str = ""
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_memory: int = 0
+
+    @property
+    def graded(self) -> bool:
+        """Whether there are marks; otherwise it is in quarantine."""
+        return not self.reason
+
+    @property
+    def points(self) -> float:
+        """The sum of the points of the hidden tests."""
+        return sum(test.points for test in self.tests)
+
+    @property
+    def max_points(self) -> float:
+        """The sum of the points that the hidden tests give."""
+        return sum(test.max_points for test in self.tests)
+
+    def write(self, folder: Path) -> Path:
+        """Write the record whole or not at all; return its path."""
+        path = record_path(folder, self.student)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(".unfinished")
+        unfinished.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False), encoding="utf-8")
+        os.replace(unfinished, path)
+        return path
+
+
+def record_path(folder: Path, student: str) -> Path:
+    """Return where the record of a student lies in the grading folder of a practical."""
+    return folder / "records" / f"{quote(student, safe=' ')}.json"
+
+
+def read_record(path: Path) -> Record | None:
+    """Read a record; None if there is none, or none that is whole."""
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        record = Record(**fields)
+        return replace(
+            record,
+            tests=tuple(TestMark(**test) for test in fields["tests"]),
+            notes=tuple(record.notes),
+            flags=tuple(record.flags),
+        )
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def read_records(folder: Path) -> Iterator[Record]:
+    """Read all records of a practical, in the order of the students' ids."""
+    for path in sorted((folder / "records").glob("*.json")):
+        if (record := read_record(path)) is not None:
+            yield record
