@@ -1,4 +1,4 @@
-"""What became of each submission, one JSON file each: what a second run knows of the first, and reports are made from."""
+"""What became of each submission, a JSON file each: what the next run knows of this one, and reports are made from."""
 
 import json
 import os
