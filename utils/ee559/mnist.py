@@ -70,7 +70,7 @@ def load_mnist(
         known = ", ".join(f"{name!r} ({train} + {test} images)" for name, (train, test) in SIZES.items())
         raise ValueError(f"size must be one of {known}; got {size!r}. Choose one of these names.")
     nb_train, nb_test = SIZES[size]
-    root = _unpacked_root()
+    root = unpacked_root()
     train_input, train_target = _read(root, True, nb_train)
     test_input, test_target = _read(root, False, nb_test)
 
@@ -100,8 +100,8 @@ def cache_root() -> Path:
     return Path(chosen).expanduser() if chosen else user_cache_path("ee559")
 
 
-def _unpacked_root() -> Path:
-    """Return a folder whose MNIST/raw holds the four verified files, a temporary one if need be."""
+def unpacked_root() -> Path:
+    """Return a folder whose MNIST/raw holds the four verified files, unpacked if need be, or a temporary one."""
     root = cache_root()
     try:
         _unpack_all(root)
