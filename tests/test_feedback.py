@@ -13,6 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.grading.feedback import write_feedback
+from ee559_course.grading.outline import read_outline
 from ee559_course.grading.student_cells import plain, without_places, words
 from ee559_course.practicals.answer_bank import source_notebook
 from ee559_course.practicals.release import REGION, SHORTEST_SECRET
@@ -95,6 +96,13 @@ def test_what_lost_points_has_its_message_and_the_lecture_that_explains_it(cours
     assert text.count("explains it, in the section") == 3 + 2  # three tests, and the checks' own words
     assert "It looks like this: the absolute value" in text
     assert "explains it" not in text_of(course, "ada")
+
+
+def test_a_part_with_two_functions_names_the_lecture_of_the_one_that_is_wrong(course: CourseFolder) -> None:
+    part = read_outline(course, "filters").parts[1]
+    headings = ["The mean square error", "The absolute error, and reading a number"]
+    assert [lecture.heading for lecture in part.lectures("my_l1: wrong values")] == headings[1:]
+    assert [lecture.heading for lecture in part.lectures("NotImplementedError: return the loss")] == headings
 
 
 def test_comment_of_the_grader_is_there_and_where_the_run_ended(course: CourseFolder) -> None:
@@ -267,6 +275,7 @@ def test_without_records_messages_come_from_the_notebook_that_nbgrader_graded(an
     assert not another.grading("sizes").exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="nbgrader has no exchange on Windows")
 def test_nbgrader_releases_the_pages(another: CourseFolder, tmp_path: Path) -> None:
     for name, text in (("timestamp.txt", "2026-10-01 12:00:00 UTC"), ("submission_secret.txt", "secret")):
         for student in (*GRADED, "quinn"):
