@@ -29,7 +29,7 @@ DTYPES = {
         torch.complex128,
     )
 }
-DEEPEST, LONGEST_TEXT, LARGEST_INT = 20, 10_000, 2**63
+DEEPEST, LONGEST_TEXT, LONGEST_NAME, LARGEST_INT = 20, 10_000, 100, 2**63
 
 
 class WireError(ValueError):
@@ -53,7 +53,7 @@ def pack(value: object) -> Any:
     Args:
         value: None, bool, int, float, str, a dense tensor or parameter, or lists, tuples and dicts (with str keys) of them.
     """
-    return _pack(value, 0)
+    return _pack(value, ())
 
 
 def unpack(packed: Any) -> object:
@@ -65,7 +65,8 @@ def unpack(packed: Any) -> object:
     return _unpack(packed, 0)
 
 
-def _pack(value: object, depth: int) -> Any:
+def _pack(value: object, around: tuple[int, ...]) -> Any:
+    """Pack a value, given the ids of the containers that it lies in."""
     kind = type(value)
     if value is None or kind is bool or kind is float:
         return value
@@ -75,14 +76,15 @@ def _pack(value: object, depth: int) -> Any:
         return value
     if isinstance(value, Tensor) and kind in (Tensor, nn.Parameter):
         return _pack_tensor(value)
-    if depth < DEEPEST:
+    if len(around) < DEEPEST and id(value) not in around:
+        inside = (*around, id(value))
         if isinstance(value, list) and kind is list:
-            return {"list": [_pack(each, depth + 1) for each in value]}
+            return {"list": [_pack(each, inside) for each in value]}
         if isinstance(value, tuple) and kind in (tuple, torch.Size):
-            return {"tuple": [_pack(each, depth + 1) for each in value]}
+            return {"tuple": [_pack(each, inside) for each in value]}
         if isinstance(value, dict) and kind is dict and all(type(key) is str for key in value):
-            return {"dict": [[key, _pack(each, depth + 1)] for key, each in value.items()]}
-    return {"foreign": kind.__name__[:100]}
+            return {"dict": [[key, _pack(each, inside)] for key, each in value.items()]}
+    return {"foreign": kind.__name__[:LONGEST_NAME]}
 
 
 def _pack_tensor(tensor: Tensor) -> Any:
@@ -97,20 +99,24 @@ def _pack_tensor(tensor: Tensor) -> Any:
 
 
 def _unpack(packed: Any, depth: int) -> object:
-    if packed is None or type(packed) in (bool, int, float, str):
+    if packed is None or type(packed) in (bool, float):
+        return packed
+    if isinstance(packed, int) and abs(packed) < LARGEST_INT:
+        return packed
+    if isinstance(packed, str) and len(packed) <= LONGEST_TEXT:
         return packed
     if not isinstance(packed, dict) or depth > DEEPEST:
         raise WireError(f"expected a packed value, got a {type(packed).__name__}")
     match packed:
-        case {"list": list(values)}:
+        case {"list": list(values), **rest} if not rest:
             return [_unpack(each, depth + 1) for each in values]
-        case {"tuple": list(values)}:
+        case {"tuple": list(values), **rest} if not rest:
             return tuple(_unpack(each, depth + 1) for each in values)
-        case {"dict": list(pairs)}:
+        case {"dict": list(pairs), **rest} if not rest:
             return {key: _unpack(each, depth + 1) for key, each in map(_pair, pairs)}
-        case {"foreign": str(name)}:
-            return Foreign(name)
-        case {"tensor": str(name), "size": list(size), "data": str(data)} if name in DTYPES:
+        case {"foreign": str(name), **rest} if not rest:
+            return Foreign(name[:LONGEST_NAME])
+        case {"tensor": str(name), "size": list(size), "data": str(data), **rest} if name in DTYPES and not rest:
             return _unpack_tensor(DTYPES[name], size, data)
     raise WireError("expected a packed value, got a dict of another kind")
 
@@ -132,7 +138,14 @@ def _unpack_tensor(dtype: torch.dtype, size: list[Any], data: str) -> Tensor:
     if len(content) != prod(size) * dtype.itemsize:
         raise WireError(f"expected {prod(size)} values of {dtype}, got {len(content)} bytes")
     if not content:
-        return torch.empty(size, dtype=dtype)
+        return _empty(dtype, size)
     if dtype == torch.bool and any(byte > 1 for byte in content):
         raise WireError("expected bools, got other bytes")
     return torch.frombuffer(content, dtype=dtype).reshape(size)
+
+
+def _empty(dtype: torch.dtype, size: list[int]) -> Tensor:
+    try:
+        return torch.empty(size, dtype=dtype, device="cpu")
+    except RuntimeError:  # its strides are too large
+        raise WireError(f"expected the size of a tensor, got {size}") from None
