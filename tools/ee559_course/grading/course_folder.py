@@ -26,6 +26,11 @@ class CourseFolder:
         return nbgrader_config(self.root)
 
     @property
+    def cell_seconds(self) -> float:
+        """How long a cell may run, as for nbgrader's own autograder."""
+        return float(self.config.ExecutePreprocessor.timeout)
+
+    @property
     def db_url(self) -> str:
         """Address of the gradebook's database."""
         return str(self.config.CourseDirectory.db_url)

@@ -8,6 +8,20 @@ from pathlib import Path
 from urllib.parse import quote
 
 
+class Quarantine(Exception):
+    """A submission cannot be graded as it is.
+
+    Args:
+        reason: why.
+        remedy: what the instructor can do.
+        digest: of the file, where there is one to read.
+    """
+
+    def __init__(self, reason: str, remedy: str, digest: str = "") -> None:
+        super().__init__(reason)
+        self.reason, self.remedy, self.digest = reason, remedy, digest
+
+
 @dataclass(frozen=True)
 class TestMark:
     """The points of one hidden test.

@@ -1,0 +1,275 @@
+"""Whatever is handed in is read, repaired where that is certain, or put into quarantine with a reason and a remedy."""
+
+import copy
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from course_copies import course_at, hand_in, released, solved
+from ee559_course.grading.blueprint import Blueprint, read_blueprint
+from ee559_course.grading.course_folder import CourseFolder
+from ee559_course.grading.intake import Submission, read_submission, submitting_students
+from ee559_course.grading.record import Quarantine
+from nbformat import NotebookNode
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> CourseFolder:
+    return course_at(tmp_path / "course")
+
+
+@pytest.fixture
+def blueprint(course: CourseFolder) -> Blueprint:
+    return read_blueprint(course, "sizes")
+
+
+def read(course: CourseFolder, blueprint: Blueprint, notebook: NotebookNode | bytes | str) -> Submission:
+    hand_in(course, "ada", notebook)
+    return read_submission(course, "ada", blueprint)
+
+
+def graded_ids(notebook: NotebookNode) -> list[str]:
+    return [cell.metadata.nbgrader.grade_id for cell in notebook.cells if "nbgrader" in cell.metadata]
+
+
+def source(notebook: NotebookNode, name: str) -> str:
+    (found,) = [cell.source for cell in notebook.cells if cell.id == name]
+    return str(found)
+
+
+def without_marks(notebook: NotebookNode, ids: bool = True) -> NotebookNode:
+    """Take nbgrader's metadata away, and the ids too, as some programs do."""
+    for number, cell in enumerate(notebook.cells):
+        cell.metadata = NotebookNode()
+        if not ids:
+            cell.id = f"{number:08x}"
+    return notebook
+
+
+def test_whole_submission_keeps_its_cells_and_gets_the_tests(course: CourseFolder, blueprint: Blueprint) -> None:
+    handed_in = solved()
+    taken = read(course, blueprint, handed_in)
+    assert taken.notes == ()
+    assert [cell.id for cell in taken.notebook.cells] == [cell.id for cell in handed_in.cells]
+    assert graded_ids(taken.notebook) == list(blueprint.cells)
+    assert "hidden_test(" in source(taken.notebook, "test-relu-values")
+    assert source(taken.notebook, "my-relu") == source(handed_in, "my-relu")
+    nbformat.validate(taken.notebook)
+
+
+def test_marks_and_points_come_from_the_gradebook_and_not_from_the_submission(
+    course: CourseFolder, blueprint: Blueprint
+) -> None:
+    handed_in = solved()
+    for cell in handed_in.cells:
+        if cell.id == "test-relu-values":
+            cell.metadata.nbgrader.update(points=1000, locked=False, solution=True, schema_version=99)
+            cell.source = "pass"
+            cell.cell_type, cell.metadata.more = "raw", "?"
+    taken = read(course, blueprint, handed_in)
+    (cell,) = [cell for cell in taken.notebook.cells if cell.id == "test-relu-values"]
+    assert cell.metadata == blueprint.cells["test-relu-values"].metadata
+    assert cell.cell_type == "code"
+    assert cell.source == blueprint.cells["test-relu-values"].source
+
+
+def damage_truncated(text: str) -> bytes:
+    return text.encode()[: len(text) // 2]
+
+
+QUARANTINED: dict[str, tuple[Callable[[str], bytes], str]] = {
+    "truncated": (damage_truncated, "cut off or damaged"),
+    "empty": (lambda text: b"", "empty"),
+    "blank": (lambda text: b" \n\n", "empty"),
+    "latin-1": (lambda text: text.replace("Size", "Größe").encode("latin-1", "replace"), "not UTF-8"),
+    "binary": (lambda text: bytes(range(256)) * 40, "not UTF-8"),
+    "a list": (lambda text: b"[]", "not a notebook"),
+    "a web page": (lambda text: b"<html>Sign in to download</html>", "cut off or damaged"),
+    "a number of cells": (lambda text: b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": 3}', "no list"),
+    "a cell that is none": (lambda text: b'{"nbformat": 4, "nbformat_minor": 5, "cells": [1]}', "a cell is not"),
+    "a future format": (lambda text: text.replace('"nbformat": 4', '"nbformat": 7').encode(), "format 7"),
+    "nested deeply": (lambda text: b"[" * 200_000, "cut off or damaged"),
+    "a huge number": (lambda text: b'{"nbformat": ' + b"9" * 6000 + b"}", "cut off or damaged"),
+    "huge": (lambda text: b" " * 31_000_000, "more than 30 MB"),
+    "another notebook": (lambda text: json.dumps(nbformat.v4.new_notebook()).encode(), "none of its cells"),
+}
+
+
+@pytest.mark.parametrize("kind", QUARANTINED)
+def test_what_cannot_be_read_goes_to_quarantine_with_reason_and_remedy(
+    course: CourseFolder, blueprint: Blueprint, kind: str
+) -> None:
+    damage, words = QUARANTINED[kind]
+    path = hand_in(course, "ada", damage(nbformat.writes(solved())))
+    before = path.read_bytes()
+    with pytest.raises(Quarantine, match=words) as caught:
+        read_submission(course, "ada", blueprint)
+    assert caught.value.remedy
+    assert path.read_bytes() == before
+
+
+def test_links_pipes_and_folders_are_not_followed(course: CourseFolder, blueprint: Blueprint, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.ipynb"
+    nbformat.write(solved(), secret)
+    for student, make in {
+        "link": lambda path: path.symlink_to(secret),
+        "pipe": lambda path: os.mkfifo(path),
+        "folder": lambda path: path.mkdir(),
+        "dangling": lambda path: path.symlink_to(tmp_path / "nothing"),
+    }.items():
+        path = course.submitted(student, "sizes") / "sizes.ipynb"
+        path.parent.mkdir(parents=True)
+        make(path)
+        with pytest.raises(Quarantine, match=r"not a file|is a link"):
+            read_submission(course, student, blueprint)
+    (course.root / "submitted" / "whole").symlink_to(course.root / "submitted" / "link")
+    with pytest.raises(Quarantine, match="not a folder"):
+        read_submission(course, "whole", blueprint)
+
+
+def test_no_notebook_wrong_name_and_several_notebooks(course: CourseFolder, blueprint: Blueprint) -> None:
+    hand_in(course, "wrong", solved()).rename(course.submitted("wrong", "sizes") / "Sizes (final).ipynb")
+    taken = read_submission(course, "wrong", blueprint)
+    assert taken.notes == ("the notebook was called Sizes (final).ipynb, and not sizes.ipynb.",)
+    course.submitted("none", "sizes").mkdir(parents=True)
+    with pytest.raises(Quarantine, match="no notebook"):
+        read_submission(course, "none", blueprint)
+    for name in ("one.ipynb", "two.ipynb"):
+        hand_in(course, "several", solved()).rename(course.submitted("several", "sizes") / name)
+    with pytest.raises(Quarantine, match="there are 2 notebooks"):
+        read_submission(course, "several", blueprint)
+
+
+@pytest.mark.parametrize("name", [".hidden", " ada", "ada\u202e", "a\u200bda", "ada\x1b[2J", "a" * 101, "ada\n"])
+def test_names_that_deceive_go_to_quarantine(course: CourseFolder, blueprint: Blueprint, name: str) -> None:
+    hand_in(course, name, solved())
+    assert submitting_students(course, "sizes") == [name]
+    with pytest.raises(Quarantine, match="name of the folder"):
+        read_submission(course, name, blueprint)
+
+
+def test_names_that_look_the_same_are_told_apart_from_honest_ones(course: CourseFolder, blueprint: Blueprint) -> None:
+    for name in ("José", "Jose\u0301", "张伟", "O'Brien, Ann"):
+        hand_in(course, name, solved())
+    for name in ("José", "Jose\u0301"):
+        with pytest.raises(Quarantine, match="looks the same"):
+            read_submission(course, name, blueprint)
+    for name in ("张伟", "O'Brien, Ann"):
+        assert read_submission(course, name, blueprint).notes == ()
+
+
+REPAIRED: dict[str, tuple[Callable[[str], Any], str]] = {
+    "a byte order mark": (lambda text: b"\xef\xbb\xbf" + text.encode(), "utf-8-sig"),
+    "UTF-16": (lambda text: text.encode("utf-16"), "utf-16"),
+    "format 3": (
+        lambda text: json.dumps(nbformat.convert(nbformat.reads(text, as_version=4), 3)).encode(),
+        "older notebook format",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", REPAIRED)
+def test_encodings_and_formats_that_are_certain_are_repaired(
+    course: CourseFolder, blueprint: Blueprint, kind: str
+) -> None:
+    damage, words = REPAIRED[kind]
+    taken = read(course, blueprint, damage(nbformat.writes(solved())))
+    assert any(words in note for note in taken.notes)
+    assert sorted(graded_ids(taken.notebook)) == sorted(blueprint.cells)
+    assert source(taken.notebook, "my-conv2d") == source(solved(), "my-conv2d")
+
+
+def test_lost_metadata_is_found_again_by_the_ids(course: CourseFolder, blueprint: Blueprint) -> None:
+    taken = read(course, blueprint, without_marks(solved({"words-receptive-field": "Both see nine cells."})))
+    assert graded_ids(taken.notebook) == list(blueprint.cells)
+    assert source(taken.notebook, "words-receptive-field") == "Both see nine cells."
+
+
+def test_lost_metadata_and_ids_are_found_again_by_what_the_cells_say(
+    course: CourseFolder, blueprint: Blueprint
+) -> None:
+    handed_in = solved({"words-receptive-field": "Both see nine cells."})
+    taken = read(course, blueprint, without_marks(handed_in, ids=False))
+    assert graded_ids(taken.notebook) == list(blueprint.cells)
+    assert source(taken.notebook, "words-receptive-field") == "Both see nine cells."
+    assert source(taken.notebook, "my-relu") == source(solved(), "my-relu")
+    assert "my-relu had lost its mark: it was found again." in taken.notes
+
+
+def test_missing_tests_come_back_after_what_they_test(course: CourseFolder, blueprint: Blueprint) -> None:
+    handed_in = solved()
+    handed_in.cells = [cell for cell in handed_in.cells if not cell.id.startswith("test-")]
+    taken = read(course, blueprint, handed_in)
+    assert graded_ids(taken.notebook) == list(blueprint.cells)
+    assert "test-relu-values was missing: it was put back." in taken.notes
+
+
+def test_missing_answer_is_not_put_back_over_a_definition_elsewhere(course: CourseFolder, blueprint: Blueprint) -> None:
+    handed_in = solved()
+    answer = next(cell for cell in handed_in.cells if cell.id == "my-relu")
+    handed_in.cells = [cell for cell in handed_in.cells if cell.id != "my-relu"]
+    imports = next(cell for cell in handed_in.cells if cell.id == "imports")
+    imports.source += f"\nprint('mine')\n{answer.source}"
+    taken = read(course, blueprint, handed_in)
+    assert sum("def my_relu" in cell.source for cell in taken.notebook.cells) == 1
+
+
+def test_copied_cells_lose_nothing(course: CourseFolder, blueprint: Blueprint) -> None:
+    handed_in = solved({"words-receptive-field": "First thought."})
+    again = copy.deepcopy([cell for cell in handed_in.cells if cell.id in ("words-receptive-field", "my-relu")])
+    test = copy.deepcopy(next(cell for cell in handed_in.cells if cell.id == "test-relu-values"))
+    for cell in again:
+        cell.source = "Second thought." if cell.cell_type == "markdown" else cell.source + "\n\nprint('second')"
+    handed_in.cells += [*again, test]
+    taken = read(course, blueprint, json.dumps(handed_in))
+    ids = [cell.id for cell in taken.notebook.cells]
+    assert len(ids) == len(set(ids))
+    assert sorted(graded_ids(taken.notebook)) == sorted(blueprint.cells)
+    assert "First thought." in source(taken.notebook, "words-receptive-field")
+    assert "Second thought." in source(taken.notebook, "words-receptive-field")
+    assert sum("def my_relu" in cell.source for cell in taken.notebook.cells) == 2
+    assert source(taken.notebook, "my-relu").endswith("print('second')")
+    assert sum("my_relu: " in note or "my-relu" in note for note in taken.notes) == 1
+
+
+def test_cells_of_another_type_are_turned_back(course: CourseFolder, blueprint: Blueprint) -> None:
+    handed_in = json.loads(nbformat.writes(solved()))
+    for cell in handed_in["cells"]:
+        if cell["id"] == "my-relu":
+            cell["cell_type"] = "markdown"
+    taken = read(course, blueprint, json.dumps(handed_in))
+    (cell,) = [cell for cell in taken.notebook.cells if cell.id == "my-relu"]
+    assert cell.cell_type == "code"
+
+
+def test_strange_ids_outputs_and_metadata_of_a_student_do_not_come_through(
+    course: CourseFolder, blueprint: Blueprint
+) -> None:
+    handed_in = json.loads(nbformat.writes(solved()))
+    handed_in["metadata"] = {"kernelspec": {"name": "evil", "argv": ["rm"]}, "x": "y" * 100}
+    extra = {
+        "cell_type": "code",
+        "id": "../../<script>",
+        "source": "1 + 1\ud800",
+        "metadata": {"tags": ["x"], "nbgrader": {"grade_id": "nonsense", "grade": True, "points": 50}},
+        "outputs": [{"output_type": "execute_result", "data": {"text/plain": "50"}}],
+        "execution_count": "seven",
+    }
+    handed_in["cells"].insert(2, extra)
+    taken = read(course, blueprint, json.dumps(handed_in))
+    assert taken.notebook.metadata == blueprint.notebook.metadata
+    (cell,) = [cell for cell in taken.notebook.cells if cell.source.startswith("1 + 1")]
+    assert cell.metadata == {}
+    assert cell.outputs == []
+    assert cell.id == "cell-2"
+    nbformat.validate(taken.notebook)
+
+
+def test_untouched_release_is_taken_in_as_it_is(course: CourseFolder, blueprint: Blueprint) -> None:
+    taken = read(course, blueprint, released())
+    assert taken.notes == ()
+    assert source(taken.notebook, "my-relu") == blueprint.cells["my-relu"].source

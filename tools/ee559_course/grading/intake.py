@@ -1,0 +1,200 @@
+"""Take in what was handed in: read it whatever it is, repair what is certain, and put the rest in quarantine."""
+
+import hashlib
+import json
+import os
+import stat
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from ee559_course.grading.alignment import align
+from ee559_course.grading.blueprint import Blueprint
+from ee559_course.grading.course_folder import CourseFolder
+from ee559_course.grading.record import Quarantine
+
+LARGEST_FILE = 30_000_000  # bytes; a notebook of a practical has some 50,000
+MOST_CELLS = 2_000
+LONGEST_NAME = 100
+NO_NAME_HAS = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}  # kinds of characters that show as nothing, or turn the line
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A submission that can be graded.
+
+    Attributes:
+        student: id.
+        digest: of the file that was handed in.
+        notebook: repaired, without outputs, its cells marked as nbgrader needs them.
+        notes: what was repaired.
+    """
+
+    student: str
+    digest: str
+    notebook: NotebookNode
+    notes: tuple[str, ...]
+
+
+def submitting_students(course: CourseFolder, practical: str) -> list[str]:
+    """Return the ids of the students with a folder for the practical, whatever is in it."""
+    folder = course.root / "submitted"
+    if not folder.is_dir():
+        return []
+    return sorted(each.name for each in folder.iterdir() if os.path.lexists(each / practical))
+
+
+def read_submission(course: CourseFolder, student: str, blueprint: Blueprint) -> Submission:
+    """Read what a student handed in.
+
+    Raises:
+        Quarantine: it cannot be graded; the file stays where it is.
+    """
+    _check_name(course, student)
+    folder = course.submitted(student, blueprint.practical)
+    for each in (folder.parent, folder):
+        if each.is_symlink() or not each.is_dir():
+            raise Quarantine(
+                f"{each.relative_to(course.root)} is not a folder, but a link or a file.",
+                "Look where it leads, and put a folder with the notebook there.",
+            )
+    path, notes = _find_notebook(folder, blueprint.practical)
+    content = _read_bytes(path)
+    digest = hashlib.sha256(content).hexdigest()
+    try:
+        text, said = _decode(content)
+        cells, upgraded = _read_cells(text)
+        notebook, repaired = align(cells, blueprint)
+    except Quarantine as quarantine:
+        raise Quarantine(quarantine.reason, quarantine.remedy, digest) from None
+    return Submission(student, digest, notebook, (*notes, *said, *upgraded, *repaired))
+
+
+def _check_name(course: CourseFolder, student: str) -> None:
+    remedy = "Rename the folder in submitted/ to the student's id, in letters and digits, and grade again."
+    if student.startswith(".") or student != student.strip() or len(student) > LONGEST_NAME:
+        raise Quarantine("the name of the folder cannot be a student's id.", remedy)
+    if any(unicodedata.category(character) in NO_NAME_HAS for character in student):
+        raise Quarantine("the name of the folder has characters that are not to be seen.", remedy)
+    same = unicodedata.normalize("NFKC", student).casefold()
+    others = [
+        each.name
+        for each in (course.root / "submitted").iterdir()
+        if each.name != student and unicodedata.normalize("NFKC", each.name).casefold() == same
+    ]
+    if others:
+        raise Quarantine("there is another folder whose name looks the same.", remedy)
+
+
+def _find_notebook(folder: Path, practical: str) -> tuple[Path, list[str]]:
+    path = folder / f"{practical}.ipynb"
+    if os.path.lexists(path):
+        return path, []
+    found = [each for each in sorted(folder.iterdir()) if each.suffix.lower() == ".ipynb" and each.is_file()]
+    if len(found) == 1:
+        return found[0], [f"the notebook was called {found[0].name[:LONGEST_NAME]}, and not {practical}.ipynb."]
+    if found:
+        raise Quarantine(
+            f"there are {len(found)} notebooks, and none is called {practical}.ipynb.",
+            f"Rename the right one to {practical}.ipynb.",
+        )
+    raise Quarantine("there is no notebook.", f"Ask for it, and put it there as {practical}.ipynb.")
+
+
+def _read_bytes(path: Path) -> bytes:
+    """Read a regular file, without following a link and without waiting."""
+    remedy = "Ask the student to hand the notebook in again."
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except OSError:
+        raise Quarantine("the notebook is a link, or cannot be read.", remedy) from None
+    if path.is_symlink() or not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise Quarantine("the notebook is not a file.", remedy)
+    with os.fdopen(descriptor, "rb") as file:
+        content = file.read(LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
+        raise Quarantine(
+            f"the notebook has more than {LARGEST_FILE // 1_000_000} MB.", "Open it, clear all outputs, and save it."
+        )
+    return content
+
+
+def _decode(content: bytes) -> tuple[str, list[str]]:
+    if not content.strip():
+        raise Quarantine("the notebook is empty.", "Ask the student to hand it in again.")
+    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+        if content.startswith(mark):
+            try:
+                return content.decode(encoding), [f"its text was {encoding}, and not UTF-8."]
+            except UnicodeDecodeError:
+                break
+    try:
+        return content.decode("utf-8"), []
+    except UnicodeDecodeError:
+        raise Quarantine(
+            "its text is not UTF-8.", "Open it in an editor that shows it well, save it as UTF-8, and grade again."
+        ) from None
+
+
+def _read_cells(text: str) -> tuple[list[NotebookNode], list[str]]:
+    """Read a notebook of any version into plain cells of today: type, source, id, nbgrader's metadata, attachments."""
+    remedy = "Ask the student to open the notebook in JupyterLab, save it, and hand it in again."
+    try:
+        raw = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        where = f": {error}" if isinstance(error, json.JSONDecodeError) else ""
+        raise Quarantine(f"it is cut off or damaged{where}.", remedy) from None
+    if not isinstance(raw, dict) or type(raw.get("nbformat")) is not int:
+        raise Quarantine("it is not a notebook.", remedy)
+    notes = []
+    if raw["nbformat"] != 4:
+        try:
+            raw = nbformat.convert(nbformat.reads(text, as_version=nbformat.NO_CONVERT), 4)
+        except Exception:  # nbformat raises many kinds, and all mean the same here
+            raise Quarantine(f"it is a notebook of format {raw['nbformat']}.", remedy) from None
+        notes.append("it was of an older notebook format.")
+    listed = raw.get("cells")
+    if not isinstance(listed, list) or len(listed) > MOST_CELLS:
+        raise Quarantine("it has no list of cells, or too long a one.", remedy)
+    cells = [_read_cell(cell) for cell in listed]
+    if None in cells:
+        raise Quarantine("a cell is not as cells are.", remedy)
+    return [cell for cell in cells if cell is not None], notes
+
+
+def _read_cell(raw: Any) -> NotebookNode | None:
+    """Take from a cell what grading needs; None if it is no cell."""
+    if not isinstance(raw, dict) or raw.get("cell_type") not in ("code", "markdown", "raw"):
+        return None
+    source: Any = raw.get("source", "")
+    if isinstance(source, list) and all(isinstance(line, str) for line in source):
+        source = "".join(source)
+    if not isinstance(source, str):
+        return None
+    cell: NotebookNode = nbformat.v4.new_raw_cell(source.encode(errors="replace").decode())
+    cell.cell_type = raw["cell_type"]
+    if cell.cell_type == "code":
+        cell.update(execution_count=None, outputs=[])
+    identity = raw.get("id")
+    cell.id = identity if isinstance(identity, str) else ""
+    metadata = raw.get("metadata")
+    marks = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    grade_id = marks.get("grade_id") if isinstance(marks, dict) else None
+    cell.metadata["grade_id"] = grade_id if isinstance(grade_id, str) else ""
+    if raw["cell_type"] == "markdown" and isinstance(raw.get("attachments"), dict):
+        cell.attachments = _pictures(raw["attachments"])
+    return cell
+
+
+def _pictures(attachments: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """Keep the pictures that a student put into a text."""
+    return {
+        name: {mime: data for mime, data in kinds.items() if mime in ("image/png", "image/jpeg") and type(data) is str}
+        for name, kinds in attachments.items()
+        if isinstance(kinds, dict)
+    }
