@@ -1,0 +1,88 @@
+"""From a submission to its record: what is asked of it, and what its answers are worth."""
+
+from dataclasses import dataclass, replace
+
+from ee559_course.grading.blueprint import Blueprint
+from ee559_course.grading.conduct import what_reaches_beyond
+from ee559_course.grading.course_folder import CourseFolder
+from ee559_course.grading.gradebook import graded_notebook, write_graded_notebook, write_marks
+from ee559_course.grading.intake import Submission
+from ee559_course.grading.judging import Drawn, Question, draw, secret_seed
+from ee559_course.grading.record import Record, TestMark
+from ee559_course.grading.run.task import RunResult, Step, Task
+
+LOOKED_AT = "A person looks at this part before its points count."
+MOST_FLAGS = 5
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """A submission with the cases that are drawn for it.
+
+    Attributes:
+        submission: that is assessed.
+        task: what a worker does for it.
+    """
+
+    submission: Submission
+    task: Task
+    _blueprint: Blueprint
+    _drawn: Drawn
+
+    def record(self, course: CourseFolder, run: RunResult) -> Record:
+        """Judge what came, write notebook and gradebook, and return the record, which is still to be written.
+
+        Args:
+            course: where to write.
+            run: what a worker brought back.
+        """
+        results = {step.cell: step for step in run.steps}
+        marks = {cell: self._drawn.mark(cell, results[cell], run) for cell in self._drawn.questions}
+        beyond = what_reaches_beyond(self.submission.notebook, self._blueprint.notebook)
+        held = {cell for cell, mark in marks.items() if beyond and mark.points and self._reported(cell)}
+        marks = {cell: _held(mark) if cell in held else mark for cell, mark in marks.items()}
+        notebook = graded_notebook(self.submission.notebook, results, marks)
+        student, practical = self.submission.student, self._blueprint.practical
+        write_graded_notebook(course, student, self._blueprint, notebook)
+        write_marks(course, student, practical, notebook, held)
+        return Record(
+            student,
+            practical,
+            self.submission.digest,
+            self._blueprint.digest,
+            tests=tuple(marks.values()),
+            notes=self.submission.notes,
+            flags=tuple(beyond[:MOST_FLAGS]) if held else (),
+            ended=run.ended,
+            seconds=round(run.seconds, 3),
+            cpu_seconds=round(run.cpu_seconds, 3),
+            peak_memory=run.peak_memory,
+        )
+
+    def _reported(self, cell: str) -> bool:
+        return self._drawn.questions[cell].test.reported
+
+
+def _held(mark: TestMark) -> TestMark:
+    return replace(mark, points=0.0, message=LOOKED_AT)
+
+
+def assess(
+    submission: Submission, blueprint: Blueprint, questions: dict[str, Question], secret: bytes, cell_seconds: float
+) -> Assessment:
+    """Draw the cases for a submission, now that its code cannot change any more.
+
+    Args:
+        submission: to assess.
+        blueprint: its practical.
+        questions: of the practical.
+        secret: that the draws begin from.
+        cell_seconds: how long a cell may run.
+    """
+    drawn = draw(questions, secret_seed(secret, blueprint.practical, submission.digest))
+    steps = [
+        drawn.step(cell.id) if cell.id in questions else Step(cell.id, cell.source)
+        for cell in submission.notebook.cells
+        if cell.cell_type == "code"
+    ]
+    return Assessment(submission, Task(submission.digest, steps, blueprint.files, cell_seconds), blueprint, drawn)

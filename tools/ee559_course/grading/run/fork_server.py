@@ -1,0 +1,115 @@
+"""A process that has imported what notebooks import, and forks for each submission: the child starts warm.
+
+It stays single-threaded and computes nothing, so that a fork is safe, and it never runs a student's code itself. It
+does what a worker asks through a socket: ``fork`` (two pipes come with it), ``usage``, ``interrupt``, ``stop``.
+"""
+
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import traceback
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ee559_course.grading.confinement import (
+    Cgroup,
+    Confinement,
+    Limits,
+    confine,
+    find_usage,
+    kill_all,
+    make_scratch,
+    prepare_server,
+    remove_scratch,
+)
+from ee559_course.grading.run.preload import preload
+from ee559_course.grading.run.student import serve
+
+
+class _Server:
+    def __init__(self, channel: socket.socket, settings: dict[str, Any]) -> None:
+        self._channel = channel
+        self._confinement = Confinement.from_dict(settings["confinement"])
+        self._limits = Limits(**settings["limits"])
+        self._readable = [Path(path) for path in settings["readable"]]
+        self._scratch_root = Path(settings["scratch_root"])
+        self._child = 0
+
+    def run(self) -> None:
+        """Do what is asked until the worker is gone."""
+        try:
+            self._tell(ready=True, threads=threading.active_count())
+            while True:
+                message, fds, _, _ = socket.recv_fds(self._channel, 65_536, 2)
+                if not message:
+                    return
+                self._tell(**self._do(json.loads(message)["do"], fds))
+        finally:
+            self._stop()
+
+    def _tell(self, **answer: Any) -> None:
+        self._channel.sendall(json.dumps(answer).encode() + b"\n")
+
+    def _do(self, command: str, fds: list[int]) -> dict[str, Any]:
+        match command:
+            case "fork":
+                return self._fork(*fds)
+            case "usage":
+                return asdict(find_usage(self._scratch, self._child, self._limits))
+            case "interrupt":
+                os.kill(self._child, signal.SIGINT)
+                return {}
+            case "stop":
+                return self._stop()
+        raise ValueError(f"expected fork, usage, interrupt or stop, got {command}")
+
+    def _fork(self, commands: int, events: int) -> dict[str, Any]:
+        self._scratch = make_scratch(self._scratch_root)
+        self._group = Cgroup(self._confinement, self._limits)
+        self._group.create()
+        self._child = os.fork()
+        if self._child == 0:
+            self._be_the_child(commands, events)
+        os.close(commands)
+        os.close(events)
+        return {}
+
+    def _be_the_child(self, commands: int, events: int) -> None:
+        """Confine this process and serve; it never returns."""
+        try:
+            self._group.add(os.getpid())
+            confine(self._confinement, self._scratch, self._readable, self._limits, {commands, events})
+            with os.fdopen(commands, "rb") as in_, os.fdopen(events, "wb") as out:
+                serve(in_, out, self._scratch)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(0)
+
+    def _stop(self) -> dict[str, Any]:
+        """Kill what is left of the submission, and say how its first process ended and what it used."""
+        if not self._child:
+            return {}
+        ended = kill_all(self._child, self._group)
+        out_of_memory = self._group.nb_killed_for_memory() > 0
+        self._group.remove()
+        remove_scratch(self._scratch)
+        self._child = 0
+        return {"ended": asdict(ended), "out_of_memory": out_of_memory}
+
+
+def main() -> None:
+    """Serve on the socket whose number is the first argument; the second has the settings as JSON."""
+    prepare_server()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the worker's business
+    preload()
+    with socket.socket(fileno=int(sys.argv[1])) as channel:
+        _Server(channel, json.loads(sys.argv[2])).run()
+
+
+if __name__ == "__main__":
+    main()

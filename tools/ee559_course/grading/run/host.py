@@ -1,0 +1,210 @@
+"""Where students' processes come from: a warm server that forks them, or, where nothing can fork, a fresh Python."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any, BinaryIO, NamedTuple, Protocol
+
+import psutil
+
+from ee559_course.grading.confinement import (
+    Confinement,
+    Ended,
+    Limits,
+    Usage,
+    default_readable,
+    server_command,
+    server_environment,
+)
+
+
+class HostError(RuntimeError):
+    """A student's process could not be started."""
+
+
+class Pipes(NamedTuple):
+    """The grader's ends of the two pipes of a student's process."""
+
+    commands: IO[bytes]
+    events: IO[bytes]
+
+
+class Host(Protocol):
+    """Starts one student's process at a time, in a folder of its own."""
+
+    def start(self) -> Pipes:
+        """Start a process."""
+
+    def usage(self) -> Usage:
+        """Say what the process and its children use."""
+
+    def interrupt(self) -> None:
+        """Send it Ctrl+C."""
+
+    def stop(self) -> tuple[Ended, bool]:
+        """Kill it and all that is left of it; say how it ended, and whether the kernel did it to save memory."""
+
+    def close(self) -> None:
+        """Stop, and let the host itself go."""
+
+
+class ForkServer:
+    """A host that is warm; see `ee559_course.grading.run.fork_server`.
+
+    Args:
+        confinement: what the students' processes are confined by.
+        limits: what one submission may use.
+        scratch_root: the folder that their own folders lie in.
+        log: takes what the server itself prints.
+    """
+
+    def __init__(
+        self, confinement: Confinement, limits: Limits, scratch_root: Path, log: BinaryIO | int = subprocess.DEVNULL
+    ) -> None:
+        ours, theirs = socket.socketpair()
+        readable: Sequence[Path] = default_readable()
+        settings = {
+            "confinement": asdict(confinement),
+            "limits": asdict(limits),
+            "readable": [str(path) for path in readable],
+            "scratch_root": str(scratch_root),
+        }
+        command = [sys.executable, "-m", "ee559_course.grading.run.fork_server", str(theirs.fileno())]
+        command = server_command(confinement, [*command, json.dumps(settings)], scratch_root, readable)
+        self._process = subprocess.Popen(
+            command,
+            pass_fds=[theirs.fileno()],
+            env=server_environment(scratch_root),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+        theirs.close()
+        self._channel, self._answers = ours, ours.makefile("rb")
+        try:
+            threads = self._read()["threads"]
+            if threads != 1:
+                raise HostError(f"expected a server with one thread before it forks, got {threads}.")
+        except HostError:
+            self.close()
+            raise
+
+    def _read(self) -> dict[str, Any]:
+        line = self._answers.readline()
+        if not line:
+            raise HostError(f"the server that starts students' processes is gone (exit status {self._process.poll()}).")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def _ask(self, do: str, fds: Sequence[int] = ()) -> dict[str, Any]:
+        try:
+            socket.send_fds(self._channel, [json.dumps({"do": do}).encode()], fds)
+            return self._read()
+        except OSError as error:
+            raise HostError("the server that starts students' processes is gone.") from error
+
+    def start(self) -> Pipes:
+        """Fork a process."""
+        commands, events = os.pipe(), os.pipe()
+        try:
+            self._ask("fork", (commands[0], events[1]))
+        except HostError:
+            os.close(commands[1])
+            os.close(events[0])
+            raise
+        finally:
+            os.close(commands[0])
+            os.close(events[1])
+        return Pipes(os.fdopen(commands[1], "wb"), os.fdopen(events[0], "rb"))
+
+    def usage(self) -> Usage:
+        """Say what the process and its children use."""
+        return Usage(**self._ask("usage"))
+
+    def interrupt(self) -> None:
+        """Send it Ctrl+C."""
+        self._ask("interrupt")
+
+    def stop(self) -> tuple[Ended, bool]:
+        """Kill it and all that is left of it."""
+        answer = self._ask("stop")
+        return Ended(**answer["ended"]), answer["out_of_memory"]
+
+    def close(self) -> None:
+        """End the server, which ends all that it started."""
+        self._answers.close()
+        self._channel.close()
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class FreshPython:
+    """A host that starts Python anew for each submission, unconfined: for systems that cannot fork."""
+
+    _process: subprocess.Popen[bytes]
+
+    def start(self) -> Pipes:
+        """Start a Python."""
+        self._scratch = Path(tempfile.mkdtemp(prefix="ee559-grading-"))
+        command = [sys.executable, "-m", "ee559_course.grading.run.student", str(self._scratch)]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=self._scratch
+        )
+        self._most = Usage(0, 0, 0, 0, 0.0)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        return Pipes(self._process.stdin, self._process.stdout)
+
+    def usage(self) -> Usage:
+        """Say what the process and its children use; files are not counted."""
+        cpu, memory, family = 0.0, 0, self._family()
+        for process in family:
+            try:
+                times, memory = process.cpu_times(), memory + process.memory_info().rss
+            except psutil.Error:
+                continue
+            cpu += times.user + times.system
+        most = self._most
+        self._most = Usage(0, 0, max(memory, most.memory_bytes), len(family), max(cpu, most.cpu_seconds))
+        return Usage(0, 0, memory, len(family), cpu)
+
+    def interrupt(self) -> None:
+        """Send it Ctrl+C, where there is such a thing."""
+        if os.name == "posix":
+            self._process.send_signal(signal.SIGINT)
+
+    def stop(self) -> tuple[Ended, bool]:
+        """Kill it and its children."""
+        killed = self._process.poll() is None
+        self.usage()
+        family = self._family()
+        for process in reversed(family):
+            try:
+                process.kill()
+            except psutil.Error:
+                continue
+        _, left = psutil.wait_procs(family, timeout=10)
+        status = self._process.wait()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        return Ended(status, killed, self._most.cpu_seconds, self._most.memory_bytes, len(left)), False
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to let go."""
+
+    def _family(self) -> list[psutil.Process]:
+        try:
+            main = psutil.Process(self._process.pid)
+            return [main, *main.children(recursive=True)]
+        except psutil.Error:
+            return []

@@ -1,0 +1,114 @@
+"""What a Dask worker does: it keeps a warm host, and runs one submission after the other."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from ee559_course.grading.confinement import Confinement, Limits, cgroup_home, probe
+from ee559_course.grading.run.host import ForkServer, FreshPython, Host, HostError
+from ee559_course.grading.run.supervise import run_task
+from ee559_course.grading.run.task import Task
+
+UNCONFINED = (
+    "Nothing here keeps students' code from the rest of the machine. Grade on Linux 5.13 or newer, or in a container "
+    "that holds nothing else and with --unconfined. `ee559 doctor` says what is missing."
+)
+
+
+class Unconfined(RuntimeError):
+    """Nothing on this machine confines a student's code."""
+
+
+class Worker:
+    """A host and its scratch folders.
+
+    Args:
+        limits: what one submission may use.
+        unconfined: whether to run where nothing confines.
+
+    Raises:
+        Unconfined: nothing does, and that was not asked for.
+    """
+
+    def __init__(self, limits: Limits, unconfined: bool = False) -> None:
+        confinement = probe()
+        if not confinement.confined and not unconfined:
+            raise Unconfined(UNCONFINED)
+        self._stack = contextlib.ExitStack()
+        self._confinement: Confinement = self._stack.enter_context(cgroup_home(confinement))
+        folder = tempfile.TemporaryDirectory(prefix="ee559-grading-", ignore_cleanup_errors=True)
+        self._folder = Path(self._stack.enter_context(folder))
+        self._folder.chmod(0o711)
+        self._limits = limits
+        self._host: Host | None = None
+        os.environ["EE559_CACHE"] = str(_unpacked_mnist())  # all submissions read MNIST where it is unpacked already
+
+    def run(self, task: Task) -> str:
+        """Run a submission, in a new host if the old one is gone; return the result as JSON.
+
+        Raises:
+            HostError: there is no process to run it in, and trying again did not help.
+        """
+        try:
+            return self._run_once(task)
+        except HostError:
+            self._close_host()
+            return self._run_once(task)
+
+    def _run_once(self, task: Task) -> str:
+        if self._host is None:
+            self._host = self._new_host()
+        return run_task(self._host, task, self._limits).to_json()
+
+    def _new_host(self) -> Host:
+        if not hasattr(os, "fork"):
+            return FreshPython()
+        return ForkServer(self._confinement, self._limits, self._folder)
+
+    def _close_host(self) -> None:
+        if self._host is not None:
+            self._host.close()
+            self._host = None
+
+    def close(self) -> None:
+        """End the host, and leave nothing behind."""
+        self._close_host()
+        self._stack.close()
+
+
+def _unpacked_mnist() -> Path:
+    """Return the folder where MNIST is unpacked; a worker itself never imports torch, which is slow and large."""
+    root = Path(os.environ.get("EE559_CACHE") or user_cache_path("ee559"))
+    if len(list((root / "MNIST" / "raw").glob("*-ubyte"))) < 4:
+        program = "from ee559.mnist import unpacked_root; print(unpacked_root())"
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        root = Path(done.stdout.strip())
+    return root
+
+
+_here = threading.local()
+
+
+def run_submission(task: str, settings: str) -> str:
+    """Run one submission in this thread's worker.
+
+    Args:
+        task: a `Task` as JSON.
+        settings: ``limits`` and ``unconfined`` for `Worker`, as JSON.
+
+    Returns:
+        A `RunResult` as JSON.
+    """
+    if getattr(_here, "settings", None) != settings:
+        fields = json.loads(settings)
+        _here.worker = Worker(Limits(**fields["limits"]), fields["unconfined"])
+        _here.settings = settings
+    worker: Worker = _here.worker
+    return worker.run(Task.from_json(task))
