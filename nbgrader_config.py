@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
@@ -12,6 +13,9 @@ from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 # On a busy machine the threads of one kernel wait for each other in loops, and a training of seconds takes minutes.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Kernels start warm where that is possible, see tools/ee559_course/grading/run/provisioner.py.
+if hasattr(os, "fork") and entry_points(group="jupyter_client.kernel_provisioners", name="ee559-warm"):
+    os.environ.setdefault("JUPYTER_DEFAULT_PROVISIONER_NAME", "ee559-warm")
 HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS\n(.*?)### END HIDDEN TESTS", re.DOTALL)
 
 
@@ -55,6 +59,7 @@ c.CourseDirectory.ignore = [".ipynb_checkpoints", "__pycache__", "*.pyc", "answe
 c.ClearSolutions.code_stub = {"python": "# your code here"}
 c.ClearSolutions.text_stub = "YOUR ANSWER HERE"
 c.ExecutePreprocessor.timeout = 120
+c.ExecutePreprocessor.shutdown_kernel = "immediate"  # a kernel has nothing to save, and to ask it takes a second
 c.GenerateFeedback.preprocessors = [HideTests, GetGrades, CSSHTMLHeaderPreprocessor]
 # A student's file in a downloaded archive is called student_practical.ipynb: ada_sizes.ipynb, or "ada_sizes (1).ipynb".
 c.FileNameCollectorPlugin.named_regexp = (

@@ -1,0 +1,85 @@
+"""The instructor's commands for grading: ``ee559 grade``, ``feedback``, ``report``, ``export``, ``doctor``."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from ee559_course.grading.course_folder import CourseFolder
+
+NEEDS_A_LOOK = 3
+app = typer.Typer()
+console = Console()
+PracticalName = Annotated[str, typer.Argument(help="Such as sizes.")]
+CourseRoot = Annotated[Path, typer.Option("--course", help="The course folder; the one you are in by default.")]
+
+
+@app.command()
+def grade(
+    practical: PracticalName,
+    students: Annotated[list[str] | None, typer.Argument(help="Only these students; all if none is named.")] = None,
+    course: CourseRoot = Path(),
+    workers: Annotated[int | None, typer.Option(min=1, help="Submissions at the same time; one a core.")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler whose workers run the code.")
+    ] = None,
+    unconfined: Annotated[bool, typer.Option(help="Run students' code even where nothing confines it.")] = False,
+    again: Annotated[bool, typer.Option(help="Grade also what is graded and has not changed.")] = False,
+    json: Annotated[bool, typer.Option(help="A line of JSON for each event, in place of the table.")] = False,
+) -> None:
+    """Grade what was handed in: confined, side by side, and from where the last run stopped.
+
+    Exit status 0: all is graded. 3: something needs a look, and is named. 1: it could not be done.
+    """
+    from ee559_course.grading.batch import Options
+    from ee559_course.grading.batch import grade as grade_all
+    from ee559_course.grading.pool import PoolOptions
+    from ee559_course.grading.progress import json_lines, live_table, summary
+
+    pool = PoolOptions(workers, scheduler, unconfined)
+    with _errors(), json_lines() if json else live_table(console) as listen:
+        records = grade_all(_folder(course), practical, Options(again, students or (), pool), listen)
+    looked_at = [record for record in records if record.reason or record.flags]
+    if not json:
+        summary(console, records, looked_at.__contains__)
+    raise typer.Exit(NEEDS_A_LOOK if looked_at else 0)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this environment has, and what here confines students' code."""
+    from ee559.doctor import main as diagnose
+
+    from ee559_course.grading.confinement import probe
+
+    status = diagnose()
+    confinement = probe()
+    for line in confinement.lines():
+        console.print(line, highlight=False, markup=False)
+    raise typer.Exit(status or (0 if confinement.confined else 1))
+
+
+def _folder(course: Path) -> "CourseFolder":
+    from ee559_course.grading.course_folder import CourseFolder  # nbgrader takes a second to import
+
+    return CourseFolder(course.resolve())
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Print what the instructor can mend as one message, and exit with 1."""
+    from ee559_course.grading.pool import GradingError
+    from ee559_course.practicals.release import ReleaseError
+
+    try:
+        yield
+    except (GradingError, ReleaseError) as error:
+        console.print(f"[red]✗[/] {error}", highlight=False)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        console.print("Stopped. What is graded stays; the same command goes on from here.", highlight=False)
+        raise typer.Exit(130) from None
