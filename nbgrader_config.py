@@ -62,6 +62,8 @@ c.ExecutePreprocessor.timeout = 120
 c.ExecutePreprocessor.shutdown_kernel = "immediate"  # a kernel has nothing to save, and to ask it takes a second
 c.GenerateFeedback.preprocessors = [HideTests, GetGrades, CSSHTMLHeaderPreprocessor]
 # A student's file in a downloaded archive is called student_practical.ipynb: ada_sizes.ipynb, or "ada_sizes (1).ipynb".
+# An id begins with a letter or digit, so that none is a folder's "..".
 c.FileNameCollectorPlugin.named_regexp = (
-    r"(?:.*[/\\])?(?P<student_id>[^/\\]+)_(?P<file_id>[a-z]+)(?: ?\(\d+\))?\.ipynb$"
+    r"(?:.*[/\\])?(?P<student_id>[^\W_][^/\\]*)_(?P<file_id>[a-z]+)(?: ?\(\d+\))?\.ipynb$"
 )
+c.ZipCollectApp.extractor_plugin = "ee559_course.grading.collecting.CheckedExtractor"
