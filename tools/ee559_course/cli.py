@@ -10,13 +10,15 @@ from rich.console import Console
 from rich.markup import escape
 
 from ee559_course.browser import photograph_lab
+from ee559_course.grading.commands import app as grading
 from ee559_course.lectures.lint import lint_lectures
 from ee559_course.paths import LECTURES, ROOT
 from ee559_course.practicals.bundle import make_bundle
 from ee559_course.site.build import SiteError, build_site
 from ee559_course.site.generated_pages import SiteOptions
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Author and build the course.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Author, build, and grade the course.")
+app.add_typer(grading)
 console = Console()
 PracticalName = Annotated[str, typer.Argument(help="Such as sizes.")]
 

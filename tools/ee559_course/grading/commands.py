@@ -1,12 +1,14 @@
-"""The instructor's commands for grading: ``ee559 grade``, ``feedback``, ``report``, ``export``, ``doctor``."""
+"""The instructor's commands for what is handed in: ``grade``, ``feedback``, ``report``, ``export``; and ``doctor``."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 if TYPE_CHECKING:
     from ee559_course.grading.course_folder import CourseFolder
@@ -50,6 +52,70 @@ def grade(
 
 
 @app.command()
+def feedback(
+    practical: PracticalName,
+    students: Annotated[list[str] | None, typer.Argument(help="Only these students; all if none is named.")] = None,
+    course: CourseRoot = Path(),
+) -> None:
+    """Write a page for each student: points, the first thing wrong, the lecture that explains it, their own cells."""
+    from ee559_course.grading.feedback import write_feedback
+
+    with _errors():
+        pages = write_feedback(_folder(course), practical, students)
+    console.print(f"[green]✓[/] {len(pages)} pages in {_folder(course).root / 'feedback'}", highlight=False)
+
+
+@app.command()
+def report(practical: PracticalName, course: CourseRoot = Path()) -> None:
+    """Write the report on the class: marks, common mistakes, time, quarantine, similar submissions."""
+    from ee559_course.grading.report import write_report
+
+    with _errors():
+        console.print(f"[green]✓[/] {write_report(_folder(course), practical)}", highlight=False)
+
+
+class Platform(StrEnum):
+    """A learning platform whose import format is known."""
+
+    CANVAS = "canvas"
+    MOODLE = "moodle"
+
+
+@app.command()
+def export(
+    practical: PracticalName,
+    platform: Annotated[Platform, typer.Argument(help="Whose import format.")],
+    to: Annotated[Path | None, typer.Option(help="The CSV to write; PRACTICAL-PLATFORM.csv by default.")] = None,
+    course: CourseRoot = Path(),
+    canvas_file: Annotated[Path | None, typer.Option(help="Canvas' exported gradebook, to fill in.")] = None,
+    match: Annotated[str, typer.Option(help="Canvas' column that has the students' ids.")] = "",
+    column: Annotated[str, typer.Option(help="Canvas' column of the practical, number included.")] = "",
+    identifier: Annotated[str, typer.Option(help="Moodle: username, idnumber or email.")] = "",
+) -> None:
+    """Write the grades as a file that Canvas or Moodle imports; who has no grade is named, and never a 0."""
+    from ee559_course.grading.exports import export_grades
+
+    with _errors():
+        made = export_grades(
+            _folder(course),
+            practical,
+            platform,
+            platform_file=canvas_file,
+            match=match,
+            column=column,
+            identifier=identifier,
+        )
+    path = made.write(to or _folder(course).root / f"{practical}-{platform}.csv")
+    console.print(f"[green]✓[/] {len(made.exported)} grades in {path}", highlight=False)
+    for student, why in made.without_grade.items():
+        console.print(f"[yellow]![/] {escape(student)}: {escape(why)}", highlight=False)
+    for student in made.to_look_at:
+        console.print(f"[yellow]![/] {escape(student)}: exported, and to be looked at", highlight=False)
+    for warning in made.warnings:
+        console.print(f"[yellow]![/] {escape(warning)}", highlight=False)
+
+
+@app.command()
 def doctor() -> None:
     """Say what this environment has, and what here confines students' code."""
     from ee559.doctor import main as diagnose
@@ -77,8 +143,8 @@ def _errors() -> Iterator[None]:
 
     try:
         yield
-    except (GradingError, ReleaseError) as error:
-        console.print(f"[red]✗[/] {error}", highlight=False)
+    except (GradingError, ReleaseError, ValueError) as error:
+        console.print(f"[red]✗[/] {escape(str(error))}", highlight=False)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         console.print("Stopped. What is graded stays; the same command goes on from here.", highlight=False)
