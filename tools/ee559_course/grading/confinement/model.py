@@ -1,0 +1,114 @@
+"""What confines a submission: its limits, and what this machine offers to hold it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+MIB = 1024 * 1024
+LANDLOCK_FILES = 3
+"""Landlock guards all of a file's content from this version on: before it, truncate() was free."""
+LANDLOCK_SIGNALS = 6
+"""Landlock keeps signals inside from this version on."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much one submission may use.
+
+    Args:
+        cpu_seconds: CPU time of each of its processes, in seconds.
+        memory_bytes: memory, in bytes; of all its processes where there is a cgroup, else of each on top of what the
+            server had.
+        file_bytes: the largest file, and all files together, in bytes.
+        files: number of files and folders in the scratch folder.
+        processes: number of processes and threads at a time.
+        open_files: number of open files of each process.
+    """
+
+    cpu_seconds: int = 300
+    memory_bytes: int = 4096 * MIB
+    file_bytes: int = 512 * MIB
+    files: int = 20_000
+    processes: int = 64
+    open_files: int = 256
+
+
+@dataclass(frozen=True)
+class Confinement:
+    """What holds on a machine, as :func:`probe` found it.
+
+    Args:
+        landlock: version of Landlock's interface, 0 where there is none.
+        seccomp: whether our filter of system calls can be installed.
+        bwrap: path of bubblewrap where namespaces work through it, else empty.
+        cgroup_version: 1 or 2 where the memory and pids controllers can be used, else 0.
+        cgroup_parents: folders in which a group can be made: one in version 2, those of memory and pids in version 1.
+        drops_privileges: we are root and can become a user without rights.
+    """
+
+    landlock: int = 0
+    seccomp: bool = False
+    bwrap: str = ""
+    cgroup_version: int = 0
+    cgroup_parents: tuple[str, ...] = ()
+    drops_privileges: bool = False
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Confinement":
+        """Make one from ``dataclasses.asdict`` of another, also after JSON."""
+        known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
+        return cls(**known | {"cgroup_parents": tuple(values.get("cgroup_parents", ()))})
+
+    @property
+    def namespaces(self) -> bool:
+        """Whether the fork server gets its own file system, network and process numbers."""
+        return bool(self.bwrap)
+
+    @property
+    def confined(self) -> bool:
+        """Whether files, network and other processes are all out of reach.
+
+        seccomp closes the network, ptrace and (where Landlock does not) signals; Landlock or namespaces close the
+        file system. No single one of them does all three.
+        """
+        return self.seccomp and (self.landlock >= LANDLOCK_FILES or self.namespaces)
+
+    def lines(self) -> list[str]:
+        """One line for each thing: ✓ or ✗, what it protects from, and the remedy where it is missing."""
+        return [
+            _line(
+                self.landlock >= LANDLOCK_FILES,
+                f"Landlock (version {self.landlock})" if self.landlock else "Landlock",
+                "files outside the scratch folder cannot be read or changed",
+                f"Linux 6.2 or newer with `landlock` in /sys/kernel/security/lsm (version {LANDLOCK_FILES} or more), "
+                "or bubblewrap",
+            ),
+            _line(
+                self.seccomp,
+                "seccomp",
+                "no network, no ptrace, no signals to other processes",
+                "Linux on x86_64 or aarch64, and a container that allows seccomp",
+            ),
+            _line(
+                self.namespaces,
+                "namespaces (bubblewrap)",
+                "what is not needed does not exist inside, and all of it ends with its server",
+                "install bubblewrap (`apt-get install bubblewrap`, 0.8 or newer) and allow user namespaces",
+            ),
+            _line(
+                self.cgroup_version > 0,
+                f"cgroup (version {self.cgroup_version})" if self.cgroup_version else "cgroup",
+                "memory and processes of a submission are counted together",
+                "run as root, or with `systemd-run --user --scope -p Delegate=yes`",
+            ),
+            _line(
+                self.drops_privileges,
+                "a user of its own",
+                "what the grading user owns does not belong to the submission",
+                "run as root, in a container for instance; without root the others must do",
+            ),
+        ]
+
+
+def _line(holds: bool, name: str, protects: str, remedy: str) -> str:
+    return f"✓ {name}: {protects}" if holds else f"✗ {name}: without it, not held: {protects}. Remedy: {remedy}"
