@@ -37,15 +37,15 @@ class Draw(random.Random):
 
     def normal(self, *size: int, dtype: torch.dtype = torch.float32) -> Tensor:
         """Draw a tensor of standard normal values."""
-        return torch.randn(size, dtype=dtype, generator=self._generator)
+        return torch.randn(size, dtype=dtype, generator=self._generator, device="cpu")
 
     def pixels(self, *size: int) -> Tensor:
         """Draw a float32 tensor of values in [0, 1)."""
-        return torch.rand(size, generator=self._generator)
+        return torch.rand(size, dtype=torch.float32, generator=self._generator, device="cpu")
 
     def labels(self, nb_samples: int, num_classes: int) -> Tensor:
         """Draw (nb_samples,) int64 labels in 0..num_classes − 1."""
-        return torch.randint(num_classes, (nb_samples,), generator=self._generator)
+        return torch.randint(num_classes, (nb_samples,), generator=self._generator, device="cpu")
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,8 @@ class HiddenTest:
             AssertionError: it is wrong; the message says in what, and nothing of the test.
         """
         try:
-            self.judge(came, **case)
+            with torch.enable_grad():  # in nbgrader's kernel, a student's code may have switched it off
+                self.judge(came, **case)
         except AssertionError:
             raise
         except Exception:  # what came is of a kind that the test did not think of
@@ -138,8 +139,7 @@ _collection: ContextVar[list[HiddenTest] | None] = ContextVar("_collection", def
 
 
 def _describe(came: object) -> str:
-    if isinstance(came, Foreign):
-        return f"got a {came.name}"
     if isinstance(came, Tensor):
         return f"got a tensor of {came.dtype} with shape {tuple(came.shape)}"
-    return f"got a {type(came).__name__}"
+    name = came.name if isinstance(came, Foreign) else type(came).__name__
+    return f"got {'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"

@@ -137,10 +137,8 @@ def with_gradients(*names: str) -> Callable[[Callable[..., object]], Callable[..
             if not isinstance(output, Tensor):
                 return {"output": output}
             again = function(*(leaf * 1 for leaf in leaves), *arguments[len(names) :])
-            if not isinstance(again, Tensor) or not again.requires_grad:
-                return {"output": output}
             try:
-                gradients = torch.autograd.grad(again.sum(), leaves, allow_unused=True)
+                gradients = gradients_of(again, *leaves)
             except RuntimeError:  # a tensor that it needs was written twice
                 return {"output": output}
             found = {f"gradient for {name}": g for name, g in zip(names, gradients, strict=True) if g is not None}
@@ -149,6 +147,64 @@ def with_gradients(*names: str) -> Callable[[Callable[..., object]], Callable[..
         return tried
 
     return use
+
+
+def gradients_of(output: object, *leaves: Tensor) -> list[Tensor | None]:
+    """Return the gradients of the sum of an output, None for each leaf to which none passes."""
+    if not isinstance(output, Tensor) or not output.requires_grad:
+        return [None] * len(leaves)
+    return list(torch.autograd.grad(output.sum(), leaves, allow_unused=True))
+
+
+def children_of(module: object) -> dict[str, nn.Module]:
+    """Return the modules that are registered in a module itself, by name.
+
+    This and what is built on it look at what is registered, and call no method that a class may have made its own.
+    """
+    if not isinstance(module, nn.Module):
+        raise Fault(f"expected an nn.Module, got a {type(module).__name__}")
+    return {name: child for name, child in vars(module)["_modules"].items() if child is not None}
+
+
+def parts_of(module: object, name: str = "") -> dict[str, nn.Module]:
+    """Return a module and all modules in it, by name and in PyTorch's order, each once; the first is the module."""
+    found = {name: module} if isinstance(module, nn.Module) else {}
+    for child_name, child in children_of(module).items():
+        inside = parts_of(child, f"{name}.{child_name}".lstrip("."))
+        found |= {key: part for key, part in inside.items() if not _is_among(part, found)}
+    return found
+
+
+def kinds_of(module: nn.Module) -> list[str]:
+    """Return the names of the classes of torch.nn that a module is an instance of."""
+    return [kind.__name__ for kind in type(module).__mro__ if getattr(nn, kind.__name__, None) is kind]
+
+
+def parameters_of(module: object) -> dict[str, nn.Parameter]:
+    """Return the registered parameters of a module and of all modules in it, by name and in order, each once."""
+    found: dict[str, nn.Parameter] = {}
+    for name, part in parts_of(module).items():
+        for key, parameter in vars(part)["_parameters"].items():
+            if parameter is not None and not _is_among(parameter, found):
+                found[f"{name}.{key}".lstrip(".")] = parameter
+    return found
+
+
+def set_parameters(parameters: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
+    """Write values into the parameters of the same names.
+
+    Raises:
+        Fault: a value has another size than its parameter.
+    """
+    with torch.no_grad():
+        for name in parameters.keys() & values.keys():
+            if parameters[name].shape != values[name].shape:
+                raise Fault(f"the parameter {name} does not have the size that the task says")
+            parameters[name].copy_(values[name])
+
+
+def _is_among(wanted: object, found: Mapping[str, object]) -> bool:
+    return any(wanted is each for each in found.values())
 
 
 class _Counter(TorchFunctionMode):
