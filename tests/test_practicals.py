@@ -256,6 +256,12 @@ def test_broken_sources_are_named_with_file_and_cell(tmp_path: Path) -> None:
         cell for cell in notebook.cells if cell.id == "check-conv"
     ).source += "\n### BEGIN SOLUTION\n1\n### END SOLUTION"
     next(cell for cell in notebook.cells if cell.id == "my-conv2d").metadata.nbgrader.grade_id = "edited"
+    stride = next(cell for cell in notebook.cells if cell.id == "test-conv-stride")
+    stride.source = stride.source.replace("    def verdict(came,", "    def verdict(answered,\n        came,")
+    values = next(cell for cell in notebook.cells if cell.id == "test-conv-values")
+    values.source = values.source.replace("torch.nn.functional.conv2d(x", "my_conv2d(x")
+    edges = next(cell for cell in notebook.cells if cell.id == "test-seen-edges")
+    edges.source = edges.source.replace("judge()\n###", "judge()\njudge()\n###")
     part = next(cell for cell in notebook.cells if cell.id == "part-seen")
     part.source = part.source.replace("(10 minutes", "(20 minutes")
     (tmp_path / "sizes").mkdir()
@@ -268,6 +274,9 @@ def test_broken_sources_are_named_with_file_and_cell(tmp_path: Path) -> None:
         ("part-relu", "expected 7 points"),
         ("check-conv", "it would be released"),
         ("my-conv2d", "its grade_id is 'edited'"),
+        ("test-conv-stride", "expected verdict(came, x, weight, stride, padding)"),
+        ("test-conv-values", "verdict uses my_conv2d: only answer may use what students write"),
+        ("test-seen-edges", "expected one function judge() and its call"),
     ]:
         assert any(problem.startswith(f"sizes.ipynb, {cell}: ") and words in problem for problem in problems), problems
     assert practical_problems("nonsense", tmp_path) == ["nonsense.ipynb: no such practical: expected one of sizes."]

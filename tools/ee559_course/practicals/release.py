@@ -13,6 +13,7 @@ from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
 from ee559_course.paths import PRACTICALS, ROOT, SOLUTIONS
+from ee559_course.practicals.hidden_tests import hidden_test_problems, private_lines
 
 PRACTICAL_NAMES = ("sizes", "filters", "modules", "network", "batches")
 SHORTEST_SECRET = 14  # shorter lines, such as `return x`, are everybody's
@@ -20,6 +21,7 @@ STUB = re.compile(r'^ +raise NotImplementedError\("[^"]{10,}"\)$', re.MULTILINE)
 HIDDEN_FUNCTION = re.compile(
     r"### BEGIN HIDDEN TESTS\ndef judge\(\):\n(?:(?: {4}.*)?\n)*judge\(\)\n### END HIDDEN TESTS"
 )
+WRITTEN = re.compile(r"^(?:def|class) (\w+)", re.MULTILINE)
 PART_MINUTES = re.compile(r"^## Part .*\((\d+) minutes,", re.MULTILINE)
 REGION = re.compile(r"### BEGIN (SOLUTION|HIDDEN TESTS)\n.*?### END \1", re.DOTALL)
 
@@ -69,18 +71,17 @@ def make_release(output: Path = PRACTICALS, names: tuple[str, ...] = PRACTICAL_N
 
 
 def secret_lines(notebook: NotebookNode) -> set[str]:
-    """Collect what no student may read: the lines of the solutions, and the assertions of the hidden tests.
+    """Collect what no student may read: the lines of the solutions, and the cases and verdicts of the hidden tests.
 
     Args:
         notebook: the source of a practical.
     """
-    return {
-        line.strip()
-        for cell in notebook.cells
-        for region in REGION.finditer(cell.source)
-        for line in region[0].splitlines()[1:-1]
-        if len(line.strip()) > SHORTEST_SECRET and (region[1] == "SOLUTION" or "assert" in line)
-    }
+    lines: set[str] = set()
+    for cell in notebook.cells:
+        for region in REGION.finditer(cell.source):
+            solution = region[1] == "SOLUTION"
+            lines |= {line.strip() for line in region[0].splitlines()[1:-1]} if solution else private_lines(cell)
+    return {line for line in lines if len(line) > SHORTEST_SECRET}
 
 
 def practical_problems(name: str, solutions: Path = SOLUTIONS) -> list[str]:
@@ -98,6 +99,7 @@ def practical_problems(name: str, solutions: Path = SOLUTIONS) -> list[str]:
 
 def _cell_problems(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
     seen: set[str] = set()
+    written = _what_students_write(notebook)
     for cell in notebook.cells:
         if cell.id in seen:
             yield cell.id, "two cells have this id: rename one."
@@ -114,10 +116,26 @@ def _cell_problems(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
             yield cell.id, f"its grade_id is {marks.grade_id!r}: make it the cell's id, so that both are stable."
         if not has_region:
             yield cell.id, "expected a region ### BEGIN SOLUTION or ### BEGIN HIDDEN TESTS, with its end."
-        if marks.grade and not marks.solution and not HIDDEN_FUNCTION.search(cell.source):
-            yield cell.id, "expected one function judge() and its call: names of hidden tests must not reach answers."
+        if marks.grade and not marks.solution:
+            yield from ((cell.id, problem) for problem in _test_problems(cell, written))
         if cell.cell_type == "code" and marks.solution and not STUB.search(REGION.sub("", cell.source)):
             yield cell.id, 'expected raise NotImplementedError("what to return, with shapes") after the solution.'
+
+
+def _test_problems(cell: NotebookNode, written: set[str]) -> list[str]:
+    if not HIDDEN_FUNCTION.search(cell.source):
+        return ["expected one function judge() and its call: names of hidden tests must not reach answers."]
+    return hidden_test_problems(cell, written)
+
+
+def _what_students_write(notebook: NotebookNode) -> set[str]:
+    """Collect the names of the functions and classes in the solution cells."""
+    return {
+        found[1]
+        for cell in notebook.cells
+        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("solution")
+        for found in WRITTEN.finditer(cell.source)
+    }
 
 
 def _point_problems(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
