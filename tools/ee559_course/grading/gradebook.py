@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import time
+import warnings
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.preprocessors import AssignLatePenalties
 from nbgrader.utils import compute_checksum, determine_grade, parse_utc
+from sqlalchemy.exc import SAWarning
 
 from ee559_course.grading.blueprint import Blueprint
 from ee559_course.grading.course_folder import CourseFolder
@@ -108,7 +110,8 @@ def write_marks(
     stamp = course.submitted(student, practical) / "timestamp.txt"
     if stamp.is_file() and not stamp.is_symlink() and (said := _timestamp(stamp)):
         options["timestamp"] = said
-    with course.gradebook() as gradebook:
+    with course.gradebook() as gradebook, warnings.catch_warnings():
+        warnings.simplefilter("ignore", SAWarning)  # of nbgrader's own way to add a submission
         gradebook.update_or_create_student(student)
         gradebook.update_or_create_submission(practical, student, **options)
         submitted = gradebook.find_submission_notebook(practical, practical, student)

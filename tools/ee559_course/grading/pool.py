@@ -17,6 +17,7 @@ SETTINGS = {
     "distributed.scheduler.allowed-failures": 1,  # a submission whose worker dies is tried once more
     "distributed.scheduler.worker-saturation": 1.0,  # and none waits on a worker that another one kills
 }
+SECONDS_TO_ANSWER = 10
 
 
 class GradingError(RuntimeError):
@@ -83,7 +84,7 @@ def connect(options: PoolOptions) -> Iterator[Pool]:
         else:
             address = options.scheduler
         try:
-            client = stack.enter_context(Client(address, timeout=20))
+            client = stack.enter_context(Client(address, timeout=SECONDS_TO_ANSWER))
         except (OSError, ValueError) as error:
             raise GradingError(f"no scheduler answers at {options.scheduler}: {error}") from None
         confined = client.run(_is_confined)

@@ -1,0 +1,31 @@
+"""Has imported the grading, and forks a process that grades for each line that it reads: a cheap start.
+
+Arguments: the course folder and the address of a Dask scheduler. A line is ``rest``, to grade what is not graded yet,
+or ``again``, to grade all. It prints the id of each process that it forks, and how that ended.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from ee559_course.grading.batch import Options, grade
+from ee559_course.grading.course_folder import CourseFolder
+from ee559_course.grading.pool import PoolOptions
+
+
+def main() -> None:
+    """Fork for each line, and wait for the end of each before the next."""
+    course, scheduler = Path(sys.argv[1]), sys.argv[2]
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            options = Options(again=line.strip() == "again", pool=PoolOptions(scheduler=scheduler))
+            grade(CourseFolder(course), "sizes", options, lambda event: None)
+            os._exit(0)
+        print(child, flush=True)
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+if __name__ == "__main__":
+    main()
