@@ -21,7 +21,7 @@ from ee559_course.practicals.hidden_tests import (
     hidden_test_problems,
     private_lines,
 )
-from ee559_course.practicals.release import PRACTICAL_NAMES
+from ee559_course.practicals.release import PRACTICAL_NAMES, SHORTEST_SECRET
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 from torch import nn
@@ -275,6 +275,14 @@ def test_each_cell_can_be_taken_apart(practical: str) -> None:
         assert not holds_foreign([unpack(pack(case)) for case in cases]), cell.id
         assert len(json.dumps([pack(case) for case in cases])) < 1_000_000, cell.id
         assert [line for line in private_lines(cell) if "assert" in line and line in answer_source(cell)] == [], cell.id
+
+
+def test_no_line_of_a_hidden_test_stands_in_a_students_cell_where_feedback_would_blank_it(practical: str) -> None:
+    notebook = source_notebook(practical)
+    others = "\n".join(cell.source for cell in notebook.cells if not cell.id.startswith("test-"))
+    for cell in graded_cells(notebook):
+        lines = [line.strip() for line in cell.source.splitlines() if "###" not in line]
+        assert [line for line in lines if len(line) > SHORTEST_SECRET and line in others] == [], cell.id
 
 
 def test_the_solution_passes_when_the_pieces_are_apart(practical: str) -> None:
