@@ -40,6 +40,7 @@ def server_command(
     if not confinement.namespaces:
         return list(argv)
     command = [confinement.bwrap, "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
+    command += ["--as-pid-1"]  # bubblewrap's own first process would be open to a submission of the same user
     command += ["--die-with-parent", "--new-session", "--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
     if confinement.drops_privileges:  # a user namespace would map root only, and leave nobody to become
         command += ["--cap-drop", "ALL"]

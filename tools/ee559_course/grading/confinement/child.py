@@ -39,7 +39,12 @@ def confine(
 ) -> None:
     """Give up, for ever, all that a submission does not need. For a forked child with one thread, before student code.
 
-    Whatever the server's memory held at the fork can be read by the submission: it must be nothing secret.
+    Whatever the server's memory held at the fork can be read by the submission: it must be nothing secret. And without
+    namespaces a path that is known can still be asked for its size and time, though not be opened.
+
+    Honest work goes on: threads, ``subprocess``, ``asyncio``, files in the scratch folder. Not so pseudo-terminals
+    (IPython's ``!ls`` by default), ``multiprocessing`` pools and queues, data loaders with workers: they need devices
+    and shared memory that outlive a submission.
 
     Args:
         confinement: the one that :func:`server_command` had; each thing that it names is used, and must work.
@@ -81,9 +86,9 @@ def confine(
     if ruleset is not None:
         landlock.restrict(ruleset)
     if confinement.seccomp:
-        signals_to = os.getpid() if confinement.landlock < LANDLOCK_SIGNALS else None
-        own_files_only = uid not in (None, NOBODY) or confinement.namespaces
-        seccomp.install(own_files_only, signals_to)
+        alone = uid not in (None, NOBODY)  # then it has a user of its own, who owns no other file and no other process
+        signals_to = os.getpid() if confinement.landlock < LANDLOCK_SIGNALS and not alone else None
+        seccomp.install(alone or confinement.namespaces, signals_to)
 
 
 def _close_files(keep: Collection[int]) -> None:
