@@ -1,0 +1,298 @@
+"""Confinement, by attack: each hostile act succeeds when free, and fails when confined; honest work goes on.
+
+Everything is done four times over: by a grader who is root and by an ordinary user, with and without bubblewrap; and
+with an old Landlock, which lets signals through, and with none.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+
+import psutil
+import pytest
+from confinement_roles import ROLES
+from confinement_ways import WAYS, Server, Way, make_order, make_servers
+from confinement_world import World
+from ee559_course.grading.confinement import Cgroup, Confinement, Limits, cgroup_home, probe
+from ee559_course.grading.confinement.model import LANDLOCK_SIGNALS
+from ee559_course.grading.confinement.system import LINUX, MACHINE
+from exhausting_acts import NAME
+from honest_acts import HONEST, SLOW
+from hostile_acts import ACTS, AGAINST_PARENT, MAY_BE_CLOSED, NEEDS_ROOT
+
+pytestmark = pytest.mark.skipif(not LINUX or MACHINE != "x86_64", reason="the acts are written for Linux on x86_64")
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[dict[tuple[str, bool], Server]]:
+    with make_servers() as started:
+        yield started
+
+
+@pytest.fixture(params=WAYS, ids=str)
+def way(request: pytest.FixtureRequest, servers: dict[tuple[str, bool], Server]) -> Way:
+    chosen: Way = request.param
+    chosen.find(servers)
+    return chosen
+
+
+@pytest.fixture(params=[way for way in WAYS if not way.changes], ids=str)
+def new_way(request: pytest.FixtureRequest, servers: dict[tuple[str, bool], Server]) -> Way:
+    """One of the ways without a simulated old kernel."""
+    chosen: Way = request.param
+    chosen.find(servers)
+    return chosen
+
+
+@pytest.fixture(params=ROLES)
+def free(request: pytest.FixtureRequest, servers: dict[tuple[str, bool], Server]) -> Server:
+    """A server without namespaces, to run acts unconfined."""
+    if (request.param, False) not in servers:
+        pytest.skip(f"these tests cannot play {request.param} here")
+    return servers[request.param, False]
+
+
+@pytest.fixture(scope="module")
+def worlds(servers: dict[tuple[str, bool], Server]) -> Iterator[dict[str, World]]:
+    """What exists outside, for each role."""
+    with ExitStack() as stack:
+        yield {role: World(role, stack) for role in {role for role, _ in servers}}
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_act_succeeds_when_free(act: str, free: Server, worlds: dict[str, World]) -> None:
+    if act in NEEDS_ROOT and free.role != "root":
+        pytest.skip("only root can do this at all")
+    said = free.run(act, None, worlds[free.role].look())
+    if said["said"] is not True and act in MAY_BE_CLOSED:
+        pytest.skip(f"this machine refuses it to everyone: {said}")
+    assert said["said"] is True, said
+    assert said["left"] == 0
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_act_fails_when_confined(act: str, way: Way, worlds: dict[str, World]) -> None:
+    if act == "read its parent's command" and way.confinement.landlock == 0:
+        pytest.skip("only Landlock hides the server's command, in which no secret is")
+    seen = worlds[way.role].look()
+    said = way.run(act, seen)
+    assert said["said"] is False, said
+    assert said["left"] == 0
+    assert worlds[way.role].is_well()
+
+
+@pytest.mark.parametrize("act", AGAINST_PARENT)
+def test_server_cannot_be_read(act: str, way: Way, worlds: dict[str, World]) -> None:
+    assert way.run(f"parent's {act}", worlds[way.role].look())["said"] is False
+
+
+def test_server_and_others_cannot_be_killed(way: Way, worlds: dict[str, World]) -> None:
+    seen = worlds[way.role].look()
+    for _ in range(2):  # the second order needs a server that is alive
+        assert way.run("kill everything", seen)["left"] == 0
+    assert worlds[way.role].is_well()
+
+
+@pytest.mark.parametrize("act", HONEST)
+def test_honest_work_goes_on(act: str, way: Way, worlds: dict[str, World]) -> None:
+    if way.confinement.landlock < LANDLOCK_SIGNALS and way.role == "user" and act == "end a program":
+        pytest.skip("where neither Landlock nor the user keeps signals inside, only signals to itself are left")
+    if way.changes and act in SLOW:
+        pytest.skip("slow, and the ways without a simulated old kernel do it")
+    said = way.work(act, worlds[way.role].look())
+    assert said["said"] is True, said
+
+
+def test_environment_and_files_give_nothing_away(way: Way, worlds: dict[str, World]) -> None:
+    said = way.run("tell", worlds[way.role].look() | {"proc": True})["said"]
+    assert (
+        [name for name in said["os"] if "SECRET" in name] == [name for name in said["posix"] if "SECRET" in name] == []
+    )
+    assert said["c"] == {"SECRET_AT_START": "", "SECRET_IN_PYTHON": "", "SECRET_IN_C": "", "HOME": said["folder"]}
+    assert said["os"]["HOME"] == said["folder"]
+    assert said["proc"].strip("\0") == ""
+    assert all(path == "/dev/null" or path.startswith("/proc/") for path in said["files"]), said["files"]
+    assert len(said["files"]) == 5  # 0, 1, 2, the pipe, and the listing itself
+    assert (said["uid"] > 2_000_000_000) == (way.role == "root")
+
+
+def test_secrets_are_there_when_free(free: Server, worlds: dict[str, World]) -> None:
+    said = free.run("tell", None, worlds[free.role].look() | {"proc": free.role == "root"})["said"]
+    assert said["os"]["SECRET_IN_PYTHON"] == said["c"]["SECRET_IN_C"] == "secret"
+    assert ("SECRET_AT_START=secret" in said["proc"]) == (free.role == "root")  # an ordinary server hides its own
+    assert any(path.endswith("secret.txt") for path in said["files"])
+
+
+def hostile_processes() -> list[psutil.Process]:
+    return [process for process in psutil.process_iter(["name"]) if process.info["name"] == NAME.decode()]
+
+
+def test_daemon_is_gone(new_way: Way, worlds: dict[str, World]) -> None:
+    said = new_way.run("daemon", worlds[new_way.role].look(), spare=True)
+    assert said["said"] is True
+    assert said["spared"] == 1, "killing the first process alone would have left the daemon"
+    assert said["left"] == 0
+    assert hostile_processes() == []
+
+
+def test_daemon_of_a_free_submission_is_gone(free: Server, worlds: dict[str, World]) -> None:
+    said = free.run("daemon", None, worlds[free.role].look(), spare=True)
+    assert (said["spared"], said["left"]) == (1, 0)
+    assert hostile_processes() == []
+
+
+def test_fork_bomb_is_contained_and_gone(way: Way, worlds: dict[str, World]) -> None:
+    limits = Limits(processes=40)
+    said = way.run("fork bomb", worlds[way.role].look(), limits, until="stopped", longer=0.3)
+    assert "Resource temporarily unavailable" in said["stopped"]
+    assert said["ended"]["nb_left"] == said["left"] == 0
+    assert said["kill_seconds"] < 3
+    assert hostile_processes() == []
+
+
+@pytest.mark.parametrize("act", ["sleep", "daemon"])
+def test_submission_ends_with_its_server(act: str, new_way: Way, worlds: dict[str, World]) -> None:
+    if act == "daemon" and not new_way.wrapped:
+        pytest.skip("a daemon outlives a server that is killed, where there is no namespace")
+    server = new_way.server.start_another()
+    try:
+        order = make_order(act, new_way.confinement, worlds[new_way.role].look(), until="never", seconds=60)
+        server.send(**order)
+        wait_for(hostile_processes)
+    finally:
+        server.close()
+    wait_for(lambda: not hostile_processes())
+
+
+def wait_for(what: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("act", ["memory", "shared memory"])
+def test_memory_is_limited(act: str, new_way: Way, worlds: dict[str, World]) -> None:
+    said = new_way.run(act, worlds[new_way.role].look(), Limits(memory_bytes=400 << 20))
+    assert said.get("said") is False, said
+    assert said["ended"]["peak_bytes"] < 2 << 30
+
+
+def test_huge_file_is_cut(new_way: Way, worlds: dict[str, World]) -> None:
+    said = new_way.run("huge file", worlds[new_way.role].look(), Limits(file_bytes=32 << 20))
+    assert said["said"] is False
+    assert "File too large" in said["error"]
+
+
+@pytest.mark.parametrize(("act", "limit"), [("deleted files", "file_bytes"), ("many files", "files")])
+def test_sum_of_files_is_seen(act: str, limit: str, new_way: Way, worlds: dict[str, World]) -> None:
+    limits = Limits(file_bytes=8 << 20, files=300)
+    said = new_way.run(act, worlds[new_way.role].look(), limits, look=True, seconds=10)
+    assert said["exceeded"] == limit
+    assert said["left"] == 0
+    calm = new_way.run("temporary files", worlds[new_way.role].look(), limits, look=True)
+    assert calm["said"] is True
+    assert calm["exceeded"] == ""
+
+
+def test_files_in_memory_are_limited_together(new_way: Way, worlds: dict[str, World]) -> None:
+    if not new_way.wrapped:
+        pytest.skip("without namespaces the scratch folder lies on the disk")
+    seen = worlds[new_way.role].look()
+    assert new_way.run("files together", seen)["said"] is True
+    server = new_way.server.start_another(in_memory=32 << 20)
+    try:
+        for _ in range(2):  # what the first left is gone
+            said = server.run("files together", new_way.confinement, seen)
+            assert said["said"] is False
+            assert "No space left" in said["error"]
+        assert server.run("temporary files", new_way.confinement, seen)["said"] is True
+    finally:
+        server.close()
+
+
+def test_processor_time_ends(free: Server, worlds: dict[str, World]) -> None:
+    said = free.run("processor", free.confinement, worlds[free.role].look(), Limits(cpu_seconds=1), seconds=60)
+    assert not said["ended"]["killed"]
+    assert said["ended"]["status"] == -9  # the hard limit: it ignored the soft one
+    assert 1 < said["ended"]["cpu_seconds"] < 4
+
+
+def test_group_counts_and_limits_all_together(new_way: Way, worlds: dict[str, World]) -> None:
+    if not new_way.confinement.cgroup_version:
+        pytest.skip("no cgroup that this user may use")
+    limits = Limits(memory_bytes=500 << 20, processes=20)
+    seen = worlds[new_way.role].look()
+    said = new_way.run("memory together", seen, limits, grouped=True)
+    assert said["said"] is not True if "said" in said else True
+    assert said["killed_for_memory"] > 0
+    assert (400 << 20) < said["peak"] <= (500 << 20)
+    said = new_way.run("fork bomb", seen, limits, grouped=True, until="stopped", longer=0.3)
+    assert 0 < said["processes"] <= 20
+    assert said["left"] == 0
+    assert new_way.work("train", seen, grouped=True)["said"] is True
+
+
+def test_left_over_groups_are_removed() -> None:
+    found = probe()
+    if not found.cgroup_version:
+        pytest.skip("no cgroup that this user may use")
+
+    def names() -> set[str]:
+        return {str(path) for parent in found.cgroup_parents for path in Path(parent).glob("ee559-grading-*")}
+
+    code = (
+        "import json, os, sys\n"
+        "from ee559_course.grading.confinement import *\n"
+        "found = Confinement.from_dict(json.loads(sys.argv[1]))\n"
+        "manager = cgroup_home(found)\n"
+        "home = manager.__enter__()\n"
+        "Cgroup(home, Limits()).create()\n"
+        "print(*home.cgroup_parents, flush=True)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, json.dumps(asdict(found))], capture_output=True, text=True)
+    lost = set(killed.stdout.split())
+    assert lost
+    assert lost <= names()
+    with cgroup_home(found) as outer:
+        with cgroup_home(found) as inner, Cgroup(inner, Limits()) as group:
+            assert all(folder.is_dir() for folder in group.folders)
+            assert set(outer.cgroup_parents) <= names()  # what is in use stays
+        assert not lost & names()
+    assert not set(outer.cgroup_parents) & names()
+
+
+def test_each_part_holds_alone(free: Server, worlds: dict[str, World]) -> None:
+    """What the probe says holds, holds."""
+    found, seen = free.confinement, worlds[free.role].look()
+    assert found.landlock >= 1
+    assert found.seccomp
+    assert found.confined
+    assert found.drops_privileges == (free.role == "root")
+    only = Confinement(landlock=found.landlock)
+    assert free.run("read a secret", only, seen)["said"] is False
+    if found.landlock >= LANDLOCK_SIGNALS:
+        assert free.run("signal another", only, seen)["said"] is False
+    assert free.run("send by UDP", only, seen)["said"] is True  # that is why Landlock alone does not confine
+    assert not only.confined
+    only = Confinement(seccomp=True)
+    assert free.run("send by UDP", only, seen)["said"] is False
+    assert free.run("read a secret", only, seen)["said"] is True
+    assert not only.confined
+    if free.role == "root":
+        only = Confinement(drops_privileges=True)
+        assert free.run("become root", only, seen)["said"] is False
+        assert free.run("write to a file", only, seen)["said"] is False
+        assert os.getuid() == 0
+
+
+def test_unconfined_where_nothing_holds(free: Server, worlds: dict[str, World]) -> None:
+    said = free.warm.run("threads", Confinement(), worlds[free.role].look())
+    assert said["said"] is True
