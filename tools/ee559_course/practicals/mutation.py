@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from nbformat import NotebookNode
 
+from ee559_course.paths import SOLUTIONS
 from ee559_course.practicals.answer_bank import BANK
 from ee559_course.practicals.dry_run import dry_run
-from ee559_course.paths import SOLUTIONS
 from ee559_course.practicals.release import REGION
 
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
