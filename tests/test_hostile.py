@@ -4,21 +4,22 @@ import hashlib
 import os
 import re
 import socket
-from collections.abc import Iterator
+import subprocess
+import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 
 import nbformat
 import psutil
 import pytest
 from course_copies import course_at, hand_in, solved
-from ee559_course.grading.batch import Options, grade
 from ee559_course.grading.blueprint import read_blueprint
 from ee559_course.grading.confinement import Limits
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.grading.judging import read_questions
-from ee559_course.grading.pool import PoolOptions
-from ee559_course.grading.record import Record
+from ee559_course.grading.record import Record, read_records
 from ee559_course.paths import ROOT
 from hostile_submissions import HONEST, HOSTILE, Hostile
 from nbformat import NotebookNode
@@ -27,11 +28,31 @@ LIMITS = Limits(cpu_seconds=20, memory_bytes=1500 * 2**20, file_bytes=150 * 2**2
 FULL = 24.0
 
 
+OURSELVES, ORDINARY = "as the user of the tests", "as an ordinary user"
+NOBODY = 65534
+PROGRAM = f"""
+if __name__ == "__main__":  # the workers import this as well, and need nothing of it
+    import sys
+    from pathlib import Path
+    from ee559_course.grading.batch import Options, grade
+    from ee559_course.grading.confinement import Limits
+    from ee559_course.grading.course_folder import CourseFolder
+    from ee559_course.grading.pool import PoolOptions
+
+    sys.stdin.readline()
+    pool = PoolOptions(workers=2, limits={LIMITS})
+    grade(CourseFolder(Path(sys.argv[1])), "sizes", Options(pool=pool), lambda event: None)
+"""
+MACHINE = HOSTILE[: [hostile.name for hostile in HOSTILE].index("replaces what compares tensors")]
+"""The attacks on the machine: what stops them differs from user to user."""
+
+
 @dataclass(frozen=True)
 class Graded:
     """A whole batch after it was graded."""
 
     course: CourseFolder
+    hostile: tuple[Hostile, ...]
     records: dict[str, Record]
     digests: dict[Path, str]
 
@@ -56,23 +77,43 @@ def digests_of(course: CourseFolder) -> dict[Path, str]:
     return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()}
 
 
-@pytest.fixture(scope="module")
-def graded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graded]:
-    """Grade all attacks, each with an honest student after it, in one batch."""
-    course = course_at(tmp_path_factory.mktemp("hostile") / "course")
+@pytest.fixture
+def graded(request: pytest.FixtureRequest) -> Graded:
+    """Attacks after they were graded; the parameter says as whom."""
+    return grade_attacks(request.param)
+
+
+@cache
+def grade_attacks(whose: str) -> Graded:
+    """Grade attacks, each with an honest student after it, in one batch."""
+    ordinary = whose == ORDINARY and os.geteuid() == 0
+    hostile_ones = MACHINE if whose == ORDINARY else HOSTILE
+    course = course_at(Path(mkdtemp(prefix="hostile-")) / "course")
     settings = course.root / "nbgrader_config.py"
     settings.write_text(
         settings.read_text(encoding="utf-8") + "\nc.ExecutePreprocessor.timeout = 4\n", encoding="utf-8"
     )
+    course.root.parent.chmod(0o755)
+    home = course.root.parent / "home"
+    home.mkdir()
+    (course.root.parent / "program.py").write_text(PROGRAM, encoding="utf-8")
+    options: dict[str, object] = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if ordinary else {}
     with socket.create_server(("127.0.0.1", 0)) as server:
+        grader = subprocess.Popen(
+            [sys.executable, str(course.root.parent / "program.py"), str(course.root)],
+            stdin=subprocess.PIPE,
+            cwd=course.root,
+            env={**os.environ, "HOME": str(home), "TMPDIR": str(home)} if ordinary else None,
+            **options,  # type: ignore[arg-type]
+        )
         places = {
             "COURSE": str(course.root),
             "REPOSITORY": str(ROOT),
-            "HOME": str(Path.home()),
-            "GRADER": str(os.getpid()),
+            "HOME": str(home if ordinary else Path.home()),
+            "GRADER": str(grader.pid),
             "PORT": str(server.getsockname()[1]),
         }
-        for hostile in HOSTILE:
+        for hostile in hostile_ones:
             code, relu = (
                 re.sub("|".join(places), lambda found: places[found[0]], text) for text in (hostile.code, hostile.relu)
             )
@@ -81,8 +122,22 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graded]:
         for name, code in HONEST.items():
             hand_in(course, f"honest {name}", notebook(code, {}))
         before = digests_of(course)
-        records = grade(course, "sizes", Options(pool=PoolOptions(workers=2, limits=LIMITS)), lambda event: None)
-    yield Graded(course, {record.student: record for record in records}, before)
+        if ordinary:
+            for path in (home, course.root, *course.root.rglob("*")):
+                os.chown(path, NOBODY, NOBODY)
+        grader.communicate(b"\n")
+    assert grader.returncode == 0
+    records = {record.student: record for record in read_records(course.grading("sizes"))}
+    return Graded(course, hostile_ones, records, before)
+
+
+ATTACKS = pytest.mark.parametrize(
+    ("graded", "hostile"),
+    [*((OURSELVES, hostile) for hostile in HOSTILE), *((ORDINARY, hostile) for hostile in MACHINE)],
+    ids=lambda value: value.name if isinstance(value, Hostile) else value,
+    indirect=["graded"],
+)
+USERS = pytest.mark.parametrize("graded", [OURSELVES, ORDINARY], indirect=True)
 
 
 def lost(record: Record) -> frozenset[str]:
@@ -99,7 +154,7 @@ def test_there_are_enough_attacks() -> None:
     assert len({hostile.name for hostile in HOSTILE}) == len(HOSTILE)
 
 
-@pytest.mark.parametrize("hostile", HOSTILE, ids=lambda hostile: hostile.name)
+@ATTACKS
 def test_attack_earns_what_its_answers_are_worth_and_no_more(graded: Graded, hostile: Hostile) -> None:
     questions = read_questions(read_blueprint(graded.course, "sizes").notebook)
     reported = {cell for cell, question in questions.items() if question.test.reported}
@@ -122,13 +177,14 @@ def test_attack_earns_what_its_answers_are_worth_and_no_more(graded: Graded, hos
     assert hostile.says in shown(graded.course, student_of(hostile))
 
 
-@pytest.mark.parametrize("hostile", HOSTILE, ids=lambda hostile: hostile.name)
+@ATTACKS
 def test_honest_student_after_an_attack_has_every_point(graded: Graded, hostile: Hostile) -> None:
     record = graded.records[f"{student_of(hostile)} then honest"]
     assert lost(record) == set(), [test.message for test in record.tests if test.message]
     assert (record.points, record.flags, record.ended) == (FULL, (), "")
 
 
+@USERS
 @pytest.mark.parametrize("name", HONEST)
 def test_honest_ways_of_working_cost_nothing(graded: Graded, name: str) -> None:
     record = graded.records[f"honest {name}"]
@@ -136,13 +192,15 @@ def test_honest_ways_of_working_cost_nothing(graded: Graded, name: str) -> None:
     assert record.flags == ()
 
 
+@USERS
 def test_batch_is_complete_and_in_the_gradebook(graded: Graded) -> None:
     with graded.course.gradebook() as gradebook:
         scores = {each.student.id: each.score for each in gradebook.assignment_submissions("sizes")}
     assert scores == {student: record.points for student, record in graded.records.items()}
-    assert len(scores) == 2 * len(HOSTILE) + len(HONEST)
+    assert len(scores) == 2 * len(graded.hostile) + len(HONEST)
 
 
+@USERS
 def test_nothing_was_damaged_and_nothing_is_left_running(graded: Graded) -> None:
     assert digests_of(graded.course) == graded.digests
     assert not (graded.course.root / "x").exists()
@@ -154,8 +212,9 @@ def test_nothing_was_damaged_and_nothing_is_left_running(graded: Graded) -> None
     assert left == []
 
 
+@USERS
 def test_nothing_active_and_no_secret_is_in_what_was_graded(graded: Graded) -> None:
-    for hostile in HOSTILE:
+    for hostile in graded.hostile:
         text = shown(graded.course, student_of(hostile))
         assert "javascript" not in text
         assert not re.search(r"root:[*x!]", text)

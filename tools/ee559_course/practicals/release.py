@@ -31,13 +31,14 @@ class ReleaseError(Exception):
 
 
 def nbgrader_config(root: Path, **directories: Path) -> Config:
-    """Load the course's nbgrader settings for a course folder that has its own gradebook.
+    """Load the nbgrader settings of a course folder, its own or this course's, with a gradebook of its own.
 
     Args:
         root: where the gradebook and all folders lie that are not named.
         directories: such as ``source_directory=…``, in place of the settings' own.
     """
-    config: Config = PyFileConfigLoader("nbgrader_config.py", path=str(ROOT)).load_config()
+    own = root if (root / "nbgrader_config.py").exists() else ROOT
+    config: Config = PyFileConfigLoader("nbgrader_config.py", path=str(own)).load_config()
     config.CourseDirectory.root = str(root)
     config.CourseDirectory.db_url = f"sqlite:///{root / 'gradebook.db'}"
     for name, folder in directories.items():

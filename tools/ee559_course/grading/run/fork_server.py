@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 import traceback
 from dataclasses import asdict
 from pathlib import Path
@@ -47,24 +48,24 @@ class _Server:
                 message, fds, _, _ = socket.recv_fds(self._channel, 65_536, 2)
                 if not message:
                     return
-                self._tell(**self._do(json.loads(message)["do"], fds))
+                self._tell(**self._do(json.loads(message), fds))
         finally:
             self._stop()
 
     def _tell(self, **answer: Any) -> None:
         self._channel.sendall(json.dumps(answer).encode() + b"\n")
 
-    def _do(self, command: str, fds: list[int]) -> dict[str, Any]:
+    def _do(self, command: dict[str, Any], fds: list[int]) -> dict[str, Any]:
         match command:
-            case "fork":
+            case {"do": "fork"}:
                 return self._fork(*fds)
-            case "usage":
+            case {"do": "usage"}:
                 return asdict(find_usage(self._scratch, self._child, self._limits))
-            case "interrupt":
+            case {"do": "interrupt"}:
                 os.kill(self._child, signal.SIGINT)
                 return {}
-            case "stop":
-                return self._stop()
+            case {"do": "stop", "patience": float(patience)}:
+                return self._stop(patience)
         raise ValueError(f"expected fork, usage, interrupt or stop, got {command}")
 
     def _fork(self, commands: int, events: int) -> dict[str, Any]:
@@ -90,10 +91,15 @@ class _Server:
         finally:
             os._exit(0)
 
-    def _stop(self) -> dict[str, Any]:
+    def _stop(self, patience: float = 0.0) -> dict[str, Any]:
         """Kill what is left of the submission, and say how its first process ended and what it used."""
         if not self._child:
             return {}
+        deadline = time.monotonic() + (patience if hasattr(os, "waitid") else 0.0)
+        while time.monotonic() < deadline and not os.waitid(
+            os.P_PID, self._child, os.WEXITED | os.WNOWAIT | os.WNOHANG
+        ):
+            time.sleep(0.005)
         ended = kill_all(self._child, self._group)
         out_of_memory = self._group.nb_killed_for_memory() > 0
         self._group.remove()

@@ -1,5 +1,6 @@
 """Where students' processes come from: a warm server that forks them, or, where nothing can fork, a fresh Python."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -49,8 +50,12 @@ class Host(Protocol):
     def interrupt(self) -> None:
         """Send it Ctrl+C."""
 
-    def stop(self) -> tuple[Ended, bool]:
-        """Kill it and all that is left of it; say how it ended, and whether the kernel did it to save memory."""
+    def stop(self, patience: float) -> tuple[Ended, bool]:
+        """Kill it and all that is left of it; say how it ended, and whether the kernel did it to save memory.
+
+        Args:
+            patience: seconds to wait first for an end of its own, which then is the one that is told.
+        """
 
     def close(self) -> None:
         """Stop, and let the host itself go."""
@@ -104,9 +109,9 @@ class ForkServer:
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    def _ask(self, do: str, fds: Sequence[int] = ()) -> dict[str, Any]:
+    def _ask(self, do: str, fds: Sequence[int] = (), **fields: float) -> dict[str, Any]:
         try:
-            socket.send_fds(self._channel, [json.dumps({"do": do}).encode()], fds)
+            socket.send_fds(self._channel, [json.dumps({"do": do, **fields}).encode()], fds)
             return self._read()
         except OSError as error:
             raise HostError("the server that starts students' processes is gone.") from error
@@ -133,9 +138,9 @@ class ForkServer:
         """Send it Ctrl+C."""
         self._ask("interrupt")
 
-    def stop(self) -> tuple[Ended, bool]:
+    def stop(self, patience: float) -> tuple[Ended, bool]:
         """Kill it and all that is left of it."""
-        answer = self._ask("stop")
+        answer = self._ask("stop", patience=patience)
         return Ended(**answer["ended"]), answer["out_of_memory"]
 
     def close(self) -> None:
@@ -184,8 +189,10 @@ class FreshPython:
         if os.name == "posix":
             self._process.send_signal(signal.SIGINT)
 
-    def stop(self) -> tuple[Ended, bool]:
+    def stop(self, patience: float) -> tuple[Ended, bool]:
         """Kill it and its children."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(patience)
         killed = self._process.poll() is None
         self.usage()
         family = self._family()

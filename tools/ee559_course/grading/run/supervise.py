@@ -11,6 +11,7 @@ from ee559_course.grading.run.task import Answer, Output, RunResult, Status, Ste
 
 SECONDS_TO_BEGIN = 60.0
 SECONDS_TO_GIVE_WAY = 3.0
+SECONDS_TO_END = 1.0  # from the end of its pipe to the end of the process
 SECONDS_BETWEEN_LOOKS = 0.25
 ENDED = {"file_bytes": "disk", "files": "disk", "memory_bytes": "memory"}
 
@@ -54,7 +55,7 @@ class _Run:
         except TalkedTooMuch:
             self._result.ended = "output"
         finally:
-            ended, out_of_memory = self._host.stop()
+            ended, out_of_memory = self._host.stop(SECONDS_TO_END if self._result.ended == "itself" else 0.0)
             self._talk.close()
         if self._result.ended == "itself" and not ended.killed and ended.status is not None and ended.status < 0:
             self._result.ended = "memory" if out_of_memory else f"signal {-ended.status}"
