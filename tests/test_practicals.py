@@ -10,9 +10,19 @@ import ee559
 import nbformat
 import pytest
 import torch
+from course_copies import course_at, hand_in, released
 from ee559.practicals.practical import Practical, by_hand
 from ee559_course.cli import app
-from ee559_course.practicals.answer_bank import Answer, Graded, grade_answers, load_answers, source_notebook
+from ee559_course.grading.batch import Options, grade
+from ee559_course.grading.pool import PoolOptions
+from ee559_course.practicals.answer_bank import (
+    Answer,
+    Graded,
+    bank_submissions,
+    grade_answers,
+    load_answers,
+    source_notebook,
+)
 from ee559_course.practicals.dry_run import dry_run
 from ee559_course.practicals.mutation import equivalent_changes, mutants_of, survivors
 from ee559_course.practicals.release import PRACTICAL_NAMES, make_release, practical_problems, secret_lines
@@ -123,6 +133,21 @@ def test_every_wrong_answer_gets_its_own_message_from_the_check(bank: list[Answe
     for answer in bank:
         said = "\n".join(graded[answer.name].printed.values())
         assert answer.right or answer.says in said, f"{answer.name}: {said}"
+
+
+def test_our_own_grading_gives_the_marks_of_stock_nbgrader(
+    practical: str, bank: list[Answer], graded: dict[str, Graded], tmp_path: Path
+) -> None:
+    course = course_at(tmp_path / "course")
+    for student, (filled, _) in bank_submissions(practical, bank).items():
+        notebook = released(practical)
+        for cell in notebook.cells:
+            cell.source = filled.get(cell.id, cell.source)
+        hand_in(course, student, notebook, practical)
+    records = grade(course, practical, Options(pool=PoolOptions(workers=1)), lambda event: None)
+    assert {record.student: record.flags for record in records if record.flags or record.notes} == {}
+    ours = {record.student: {test.cell: test.points for test in record.tests} for record in records}
+    assert ours == {student: graded[student].points for student in bank_submissions(practical, bank)}
 
 
 def test_each_answer_alone_loses_what_it_breaks_and_is_told_so(practical: str, bank: list[Answer]) -> None:

@@ -101,36 +101,45 @@ def pack(answers: Iterable[Answer]) -> list[dict[str, Answer]]:
     return packs
 
 
-def grade_answers(practical: str, answers: Sequence[Answer]) -> dict[str, Graded]:
-    """Grade the bank in stock nbgrader, cells without an answer of the bank filled with the solution.
+def bank_submissions(practical: str, answers: Iterable[Answer]) -> dict[str, tuple[Mapping[str, str], list[Answer]]]:
+    """Lay the bank into submissions, cells without an answer of the bank filled with the solution.
 
     Returns:
-        For each answer's name what became of its submission, and under ``untouched`` and ``solution`` the release as
-        it comes and the full solution.
+        For each made-up student the sources of the cells that are filled in, and the answers that are among them: the
+        release as it comes (``untouched``), the full solution (``solution``), and the bank (``pack-0`` and so on).
+    """
+    source = source_notebook(practical)
+    solutions = {cell.id: cell.source for cell in source.cells if cell.metadata.get("nbgrader", {}).get("solution")}
+    answers = list(answers)
+    packs = pack(answer for answer in answers if not answer.right) + pack(answer for answer in answers if answer.right)
+    made: dict[str, tuple[Mapping[str, str], list[Answer]]] = {"untouched": ({}, []), "solution": (solutions, [])}
+    for number, answered in enumerate(packs):
+        sources = {cell: answer.source for cell, answer in answered.items()}
+        made[f"pack-{number}"] = ({**solutions, **sources}, list(answered.values()))
+    return made
+
+
+def grade_answers(practical: str, answers: Sequence[Answer]) -> dict[str, Graded]:
+    """Grade the bank in stock nbgrader.
+
+    Returns:
+        For each answer's name, and for each student of `bank_submissions`, what became of the submission.
 
     Raises:
         ReleaseError: nbgrader did not grade a submission.
     """
-    source = source_notebook(practical)
-    solutions = {cell.id: cell.source for cell in source.cells if cell.metadata.get("nbgrader", {}).get("solution")}
-    packs = pack(answer for answer in answers if not answer.right) + pack(answer for answer in answers if answer.right)
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
         config = nbgrader_config(root, source_directory=SOLUTIONS)
         api = NbGraderAPI(config=config)
         _must_succeed(api.generate_assignment(practical, force=True, create=True))
         release = nbformat.read(root / "practicals" / practical / f"{practical}.ipynb", as_version=4)
-        submissions: dict[str, Mapping[str, str]] = {"untouched": {}, "solution": solutions}
-        for number, answered in enumerate(packs):
-            submissions[f"pack-{number}"] = {**solutions, **{cell: each.source for cell, each in answered.items()}}
-        graded = {}
-        for student, filled in submissions.items():
+        results = {}
+        for student, (filled, contained) in bank_submissions(practical, answers).items():
             _submit(root, student, practical, release, filled)
             _must_succeed(api.autograde(practical, student, force=True, create=True))
-            graded[student] = _read_marks(root, config.CourseDirectory.db_url, practical, student)
-    results = {name: graded[name] for name in ("untouched", "solution")}
-    for number, answered in enumerate(packs):
-        results.update({answer.name: graded[f"pack-{number}"] for answer in answered.values()})
+            graded = _read_marks(root, config.CourseDirectory.db_url, practical, student)
+            results.update({name: graded for name in (student, *(answer.name for answer in contained))})
     return results
 
 

@@ -1,4 +1,4 @@
-"""The pages of the site that are made from other files: the practicals, the map, 2018 and today, the benchmarks."""
+"""The pages of the site made from other files: practicals, the map, 2018 and today, benchmarks, what grading costs."""
 
 import json
 import re
@@ -67,11 +67,13 @@ def write_pages(folder: Path, options: SiteOptions) -> None:
         _add_line(lecture, options.repository)
     write_practicals(folder, options.solutions)
     rows = load_ledger(LEDGER)
+    own = {name: (folder / f"{name}.md").read_text(encoding="utf-8") for name in ("benchmarks", "grading")}
     titles = {path.stem: read_title(path) for path in LECTURES.glob("*.ipynb")}
     pages = {
         "map": MAP_INTRODUCTION + ledger_as_markdown(rows, titles, practical_parts()),
         "changes": CHANGES_INTRODUCTION + changes_as_markdown(rows),
-        "benchmarks": (folder / "benchmarks.md").read_text(encoding="utf-8") + benchmarks_as_markdown(RECORDED),
+        "benchmarks": own["benchmarks"] + benchmarks_as_markdown(RECORDED),
+        "grading": own["grading"] + benchmarks_as_markdown(RECORDED, "grading*"),
     }
     for name, text in pages.items():
         (folder / f"{name}.md").write_text(text, encoding="utf-8")
@@ -93,14 +95,15 @@ def _add_line(lecture: Path, repository: str | None) -> None:
     nbformat.write(notebook, lecture)
 
 
-def benchmarks_as_markdown(folder: Path) -> str:
+def benchmarks_as_markdown(folder: Path, names: str = "*") -> str:
     """Make Markdown of the recorded runs: for each its title, command, machine and what it printed.
 
     Args:
         folder: has a JSON file for each benchmark, as ``benchmarks/record.py`` writes it.
+        names: a pattern for the names of those that are shown.
     """
     lines: list[str] = []
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(folder.glob(f"{names}.json")):
         run = json.loads(path.read_text(encoding="utf-8"))
         lines += ["", f"## {path.stem.replace('_', ' ').capitalize()}", "", f"{run['title']}.", ""]
         lines += [f"`{run['command']}`, {run['date']}, on {run['machine']}.", ""]
