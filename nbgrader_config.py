@@ -7,6 +7,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbgrader.converters.autograde import Autograde
 from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 
 # nbgrader starts alembic by its bare name, and the environment need not be activated.
@@ -60,6 +61,9 @@ c.ClearSolutions.code_stub = {"python": "# your code here"}
 c.ClearSolutions.text_stub = "YOUR ANSWER HERE"
 c.ExecutePreprocessor.timeout = 120
 c.ExecutePreprocessor.shutdown_kernel = "immediate"  # a kernel has nothing to save, and to ask it takes a second
+# What students write and show is rendered in the grader's browser, which may change marks: nothing of it is to act.
+HARMLESS = "ee559_course.grading.harmless.MakeHarmless"
+c.Autograde.autograde_preprocessors = [*Autograde.autograde_preprocessors.default_args[0], HARMLESS]
 c.GenerateFeedback.preprocessors = [HideTests, GetGrades, CSSHTMLHeaderPreprocessor]
 # A student's file in a downloaded archive is called student_practical.ipynb: ada_sizes.ipynb, or "ada_sizes (1).ipynb".
 # An id begins with a letter or digit, so that none is a folder's "..".

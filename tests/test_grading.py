@@ -5,17 +5,15 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
-from ee559_course.browser import free_port, wait_for
 from ee559_course.paths import ROOT
 from ee559_course.practicals.answer_bank import source_notebook
 from ee559_course.practicals.release import REGION, SHORTEST_SECRET
+from formgrader import formgrader, give_points
 from nbgrader.api import Gradebook
 from playwright.sync_api import Browser, expect
 
@@ -70,23 +68,6 @@ def scores(course: Path) -> dict[str, float]:
         return {each.student.id: each.score for each in gradebook.assignment_submissions("sizes")}
 
 
-@contextmanager
-def formgrader(course: Path) -> Iterator[str]:
-    port, token = free_port(), "grading"
-    options = {"ServerApp.port": port, "IdentityProvider.token": token, "ServerApp.port_retries": 0}
-    command = [sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root"]
-    command += [f"--{name}={value}" for name, value in options.items()]
-    command += ["--ServerApp.jpserver_extensions", "nbgrader.server_extensions.formgrader=True"]
-    with (course / "server.log").open("w") as log:
-        server = subprocess.Popen(command, cwd=course, stdout=log, stderr=log)
-        try:
-            wait_for(f"http://127.0.0.1:{port}/api?token={token}")
-            yield f"http://127.0.0.1:{port}/formgrader/{{}}?token={token}"
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
-
-
 def test_collected_submissions_get_their_points(course: Path) -> None:
     full = 24.0  # 27 points, 3 of them by hand
     assert scores(course) == {"ada": full, "grace": full - 2, "van_linus": full}
@@ -106,11 +87,7 @@ def test_words_are_graded_by_hand_in_the_browser(course: Path, browser: Browser)
         page.goto(address.format("gradebook/sizes/sizes"))
         expect(page.locator("table")).to_contain_text("Submission #3", timeout=60_000)
         page.goto(address.format(f"submissions/{submission}"))
-        score = page.locator("input.score#words-receptive-field")
-        score.fill("2")
-        score.press("Tab")
-        page.locator("#words-receptive-field-saved, .score-saved").first.wait_for(state="attached")
-        page.wait_for_function("() => window.$ && $.active === 0")
+        give_points(page, "words-receptive-field", 2)
     assert scores(course)["ada"] == 26.0
 
 

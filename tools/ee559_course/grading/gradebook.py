@@ -16,6 +16,7 @@ from sqlalchemy.exc import SAWarning
 
 from ee559_course.grading.blueprint import Blueprint
 from ee559_course.grading.course_folder import CourseFolder
+from ee559_course.grading.harmless import make_harmless
 from ee559_course.grading.record import TestMark
 from ee559_course.grading.run.task import Output, StepResult
 
@@ -64,7 +65,7 @@ def graded_notebook(
         for output in cell.outputs:
             if output.output_type == "execute_result":
                 output.execution_count = count
-    return submitted
+    return make_harmless(submitted)
 
 
 def _test_outputs(outputs: list[Output], mark: TestMark) -> list[Output]:

@@ -1,0 +1,38 @@
+"""nbgrader's formgrader, running for tests."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ee559_course.browser import free_port, wait_for
+from playwright.sync_api import Page
+
+
+@contextmanager
+def formgrader(course: Path) -> Iterator[str]:
+    """Serve the formgrader of a course folder; give the addresses of its pages, with a place for the page."""
+    port, token = free_port(), "grading"
+    options = {"ServerApp.port": port, "IdentityProvider.token": token, "ServerApp.port_retries": 0}
+    command = [sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root"]
+    command += [f"--{name}={value}" for name, value in options.items()]
+    command += ["--ServerApp.jpserver_extensions", "nbgrader.server_extensions.formgrader=True"]
+    with (course / "server.log").open("w") as log:
+        server = subprocess.Popen(command, cwd=course, stdout=log, stderr=log)
+        try:
+            wait_for(f"http://127.0.0.1:{port}/api?token={token}")
+            yield f"http://127.0.0.1:{port}/formgrader/{{}}?token={token}"
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+
+
+def give_points(page: Page, cell: str, points: float) -> None:
+    """Give points by hand to a cell of the submission that the page shows, and wait until they are saved."""
+    page.wait_for_load_state("networkidle")
+    score = page.locator(f"input.score#{cell}")
+    score.fill(str(points))
+    with page.expect_response(lambda response: response.request.method == "PUT") as saved:
+        score.press("Tab")
+    assert saved.value.ok
