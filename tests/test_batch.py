@@ -15,7 +15,7 @@ from typing import Any
 import filelock
 import psutil
 import pytest
-from course_copies import course_at, hand_in, released, solved
+from course_copies import LINUX_ONLY, course_at, hand_in, released, solved
 from distributed import LocalCluster
 from ee559_course.cli import app
 from ee559_course.grading.batch import Event, Options, course_secret, grade
@@ -26,6 +26,7 @@ from ee559_course.practicals.release import ReleaseError
 from typer.testing import CliRunner
 
 KILLS = 20
+pytestmark = LINUX_ONLY
 ZYGOTE = Path(__file__).with_name("grading_zygote.py")
 
 

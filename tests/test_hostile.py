@@ -14,7 +14,7 @@ from tempfile import mkdtemp
 import nbformat
 import psutil
 import pytest
-from course_copies import course_at, hand_in, solved
+from course_copies import LINUX_ONLY, course_at, hand_in, solved
 from ee559_course.grading.blueprint import read_blueprint
 from ee559_course.grading.confinement import Limits
 from ee559_course.grading.course_folder import CourseFolder
@@ -24,6 +24,7 @@ from ee559_course.paths import ROOT
 from hostile_submissions import HONEST, HOSTILE, Hostile
 from nbformat import NotebookNode
 
+pytestmark = LINUX_ONLY
 LIMITS = Limits(cpu_seconds=20, memory_bytes=1500 * 2**20, file_bytes=150 * 2**20, files=4000, processes=40)
 FULL = 24.0
 

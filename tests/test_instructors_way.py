@@ -9,12 +9,13 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from course_copies import course_at, solved
+from course_copies import LINUX_ONLY, course_at, solved
 from ee559_course.grading.course_folder import CourseFolder
 from formgrader import formgrader, give_points
 from nbgrader.api import Gradebook
 from playwright.sync_api import Browser, expect
 
+pytestmark = LINUX_ONLY
 ATTACK = """Both see nine cells. <script>document.title = "attacked"</script>
 <img src="nothing" onerror="document.title = 'attacked'"> [here](javascript:document.title='attacked')
 [or here](< JavaScript:document.title='attacked'>) [there](java&#115;cript:document.title='attacked') [ref]

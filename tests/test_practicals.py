@@ -10,7 +10,7 @@ import ee559
 import nbformat
 import pytest
 import torch
-from course_copies import course_at, hand_in, released
+from course_copies import LINUX_ONLY, course_at, hand_in, released
 from ee559.practicals.practical import Practical, by_hand
 from ee559_course.cli import app
 from ee559_course.grading.batch import Options, grade
@@ -135,6 +135,7 @@ def test_every_wrong_answer_gets_its_own_message_from_the_check(bank: list[Answe
         assert answer.right or answer.says in said, f"{answer.name}: {said}"
 
 
+@LINUX_ONLY
 def test_our_own_grading_gives_the_marks_of_stock_nbgrader(
     practical: str, bank: list[Answer], graded: dict[str, Graded], tmp_path: Path
 ) -> None:

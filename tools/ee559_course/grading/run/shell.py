@@ -1,17 +1,18 @@
 """An IPython shell without terminal and kernel: it runs cells and hands on what they show, as a notebook keeps it."""
 
 import io
-import os
 import subprocess
 import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
 
+import matplotlib
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import RichOutput
+from matplotlib_inline.backend_inline import configure_inline_support
 from traitlets import Type
 from traitlets.config import Config
 
@@ -166,7 +167,7 @@ class NotebookShell(InteractiveShell):
 
 def make_shell() -> NotebookShell:
     """Make the shell of this process; it keeps no history on the disk, and plots go into the notebook."""
-    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+    matplotlib.use("module://matplotlib_inline.backend_inline")
     settings = Config()
     settings.HistoryManager.enabled = False
     settings.InteractiveShell.colors = "nocolor"
@@ -174,6 +175,7 @@ def make_shell() -> NotebookShell:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         shell: NotebookShell = NotebookShell.instance(config=settings)
+        configure_inline_support(shell, "inline")
     return shell
 
 

@@ -1,0 +1,161 @@
+"""A student's process: what it shows and answers, how it ends, and what it may use."""
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from course_copies import LINUX_ONLY
+from ee559.practicals.wire import pack, unpack
+from ee559_course.grading.confinement import Confinement, Limits
+from ee559_course.grading.run import worker as worker_module
+from ee559_course.grading.run.host import FreshPython
+from ee559_course.grading.run.supervise import run_task
+from ee559_course.grading.run.task import RunResult, Step, StepResult, Task
+from ee559_course.grading.run.worker import Unconfined, Worker
+
+DOUBLE = "def answer(x):\n    return twice(x)"
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Worker]:
+    made = Worker(Limits(cpu_seconds=30, memory_bytes=2 * 2**30))
+    yield made
+    made.close()
+
+
+def run(worker: Worker, *steps: Step, seconds: float = 30.0) -> RunResult:
+    task = Task("key", list(steps), {"beside.md": "text"}, seconds)
+    return RunResult.from_json(worker.run(Task.from_json(task.to_json())))
+
+
+def cell(source: str) -> Step:
+    return Step("cell", source)
+
+
+def texts(result: StepResult) -> str:
+    return "".join(str(output.get("text") or output.get("data") or output.get("ename")) for output in result.outputs)
+
+
+@LINUX_ONLY
+def test_cells_share_a_namespace_and_show_what_notebooks_show(worker: Worker) -> None:
+    done = run(
+        worker,
+        cell("import torch\nx = torch.ones(2)\nx"),
+        cell("print('one'); print('two'); x + 1"),
+        cell("import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"),
+        cell("1 / 0"),
+        cell("open('beside.md').read()"),
+        cell("import subprocess\nsubprocess.run(['echo', 'from below'])"),
+    )
+    first, second, plot, failed, beside, below = done.steps
+    assert first.outputs[0]["data"] == {"text/plain": "tensor([1., 1.])"}
+    assert [output["output_type"] for output in second.outputs] == ["stream", "execute_result"]
+    assert second.outputs[0]["text"] == "one\ntwo\n"
+    assert "image/png" in plot.outputs[0]["data"]
+    assert (failed.status, failed.outputs[0]["ename"]) == ("error", "ZeroDivisionError")
+    assert texts(beside) == "{'text/plain': \"'text'\"}"
+    assert "from below" in texts(below)
+    assert done.ended == ""
+    assert done.cpu_seconds > 0
+    assert done.peak_memory > 2**20
+
+
+@LINUX_ONLY
+def test_questions_are_answered_by_value_in_the_students_namespace(worker: Worker) -> None:
+    cases: list[Any] = [pack({"x": torch.tensor([1.5])}), pack({"x": 3}), pack({"x": None})]
+    done = run(worker, cell("def twice(x):\n    print('called')\n    return 2 * x"), Step("ask", DOUBLE, cases))
+    answers = done.steps[1].answers
+    torch.testing.assert_close(unpack(answers[0].value), torch.tensor([3.0]))
+    assert unpack(answers[1].value) == 6
+    assert answers[2].error is not None
+    assert answers[2].error[0] == "TypeError"
+    assert texts(done.steps[1]) == "called\n" * 3
+    after = run(worker, cell("'answer' in globals()"))
+    assert texts(after.steps[0]) == "{'text/plain': 'False'}"
+
+
+@LINUX_ONLY
+def test_processor_time_of_an_answer_is_measured_from_outside(worker: Worker) -> None:
+    slow = "def answer():\n    import time\n    time.process_time = float\n    return sum(k * k for k in range(10**6))"
+    done = run(worker, Step("ask", slow, [pack({})], timed=True))
+    assert 0.02 <= done.steps[0].answers[0].seconds < 20
+
+
+@LINUX_ONLY
+def test_submissions_know_nothing_of_each_other(worker: Worker) -> None:
+    run(worker, cell("import torch\ntorch.seen = 1\nopen('left', 'w').write('x')\nimport os\nos.environ['LEFT'] = 'x'"))
+    done = run(worker, cell("import os\n[hasattr(torch, 'seen'), os.path.exists('left'), os.environ.get('LEFT')]"))
+    assert done.steps[0].status == "error", "torch is not in the namespace"
+    done = run(
+        worker, cell("import os, torch\n[hasattr(torch, 'seen'), os.path.exists('left'), os.environ.get('LEFT')]")
+    )
+    assert texts(done.steps[0]) == "{'text/plain': '[False, False, None]'}"
+
+
+@LINUX_ONLY
+def test_draws_of_two_submissions_differ(worker: Worker) -> None:
+    draw = cell("import random, numpy as np\n[random.random(), np.random.rand()]")
+    assert texts(run(worker, draw).steps[0]) != texts(run(worker, draw).steps[0])
+
+
+@LINUX_ONLY
+def test_cell_that_runs_too_long_is_interrupted_and_the_next_ones_run(worker: Worker) -> None:
+    done = run(worker, cell("print('begun')\nwhile True: pass"), cell("print('next')"), seconds=1.0)
+    assert [step.status for step in done.steps] == ["interrupted", "ok"]
+    assert texts(done.steps[0]).startswith("begun\n")
+    assert done.ended == ""
+    assert not done.waited
+    idle = run(worker, cell("import time\ntime.sleep(60)"), seconds=1.0)
+    assert idle.waited, "it used little of the processor: a loaded machine, perhaps"
+
+
+@LINUX_ONLY
+def test_steps_after_the_end_of_the_process_are_told_as_not_run(worker: Worker) -> None:
+    done = run(worker, cell("print('kept')"), cell("import os\nos.kill(os.getpid(), 9)"), cell("print('lost')"))
+    assert [step.status for step in done.steps] == ["ok", "unfinished", "not run"]
+    assert texts(done.steps[0]) == "kept\n"
+    assert done.ended == "signal 9"
+
+
+def test_without_a_fork_a_fresh_python_does_the_same() -> None:
+    host = FreshPython()
+    task = Task(
+        "key", [cell("def twice(x):\n    return 2 * x"), Step("ask", DOUBLE, [pack({"x": 4})]), cell("exit_ = 1 / 0")]
+    )
+    done = run_task(host, task, Limits())
+    assert [step.status for step in done.steps] == ["ok", "ok", "error"]
+    assert unpack(done.steps[1].answers[0].value) == 8
+    assert done.ended == ""
+    host.close()
+
+
+def test_where_nothing_confines_it_refuses_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_module, "probe", Confinement)
+    with pytest.raises(Unconfined, match="Nothing here keeps students' code from the rest of the machine"):
+        Worker(Limits())
+    worker = Worker(Limits(), unconfined=True)
+    try:
+        done = run(worker, cell("1 + 1"))
+        assert texts(done.steps[0]) == "{'text/plain': '2'}"
+    finally:
+        worker.close()
+
+
+@LINUX_ONLY
+def test_worker_starts_another_server_when_its_own_is_gone(worker: Worker) -> None:
+    run(worker, cell("1"))
+    server = worker._host
+    assert server is not None
+    server._process.kill()  # type: ignore[attr-defined]
+    assert run(worker, cell("2")).steps[0].status == "ok"
+    assert worker._host is not server
+
+
+def test_a_worker_itself_imports_no_torch() -> None:
+    import subprocess
+
+    program = "import sys, ee559_course.grading.run.worker; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
