@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 
 import filelock
+import torch
 from distributed import Future, as_completed
 
 from ee559_course.grading.assess import Assessment, assess
@@ -75,6 +76,7 @@ def grade(course: CourseFolder, practical: str, options: Options, listen: Listen
         GradingError: another process is grading, or nothing confines students' code.
         ReleaseError: there is no such practical, or its source is broken.
     """
+    torch.set_num_threads(1)  # judging is short, and several threads would wait for each other beside busy workers
     with _alone(course):
         blueprint = read_blueprint(course, practical)
         back_up(course)
