@@ -1,7 +1,7 @@
 """What a worker is given and what it gives back: one submission's cells and questions, as JSON."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Output = dict[str, Any]
@@ -42,7 +42,7 @@ class Task:
 
     def to_json(self) -> str:
         """Write the task."""
-        return json.dumps(asdict(self))
+        return json.dumps(vars(self), default=vars)
 
     @classmethod
     def from_json(cls, text: str) -> "Task":
@@ -111,7 +111,7 @@ class RunResult:
 
     def to_json(self) -> str:
         """Write the result."""
-        return json.dumps(asdict(self))
+        return json.dumps(vars(self), default=vars)
 
     @classmethod
     def from_json(cls, text: str) -> "RunResult":
