@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ee559_course.browser import free_port, wait_for
+from ee559_course.browser import end, free_port, wait_for
 from playwright.sync_api import Page
 
 
@@ -24,8 +24,7 @@ def formgrader(course: Path) -> Iterator[str]:
             wait_for(f"http://127.0.0.1:{port}/api?token={token}")
             yield f"http://127.0.0.1:{port}/formgrader/{{}}?token={token}"
         finally:
-            server.terminate()
-            server.wait(timeout=30)
+            end(server)
 
 
 def give_points(page: Page, cell: str, points: float) -> None:

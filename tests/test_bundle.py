@@ -48,7 +48,9 @@ def test_the_same_files_make_the_same_zip(bundle: Path, tmp_path: Path) -> None:
 def test_a_student_unpacks_it_sets_it_up_and_does_a_part_of_a_practical(bundle: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(bundle).extractall(tmp_path)
     home = tmp_path / "ee559"
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("EE559_", "PYTHON", "COV"))}
+    environment = {
+        key: value for key, value in os.environ.items() if not key.startswith(("EE559_", "PYTHON", "COV", "JUPYTER"))
+    }
     environment |= {"PATH": os.defpath, "JUPYTER_CONFIG_DIR": str(tmp_path / "config")}
     environment.pop("VIRTUAL_ENV", None)
     base = Path(getattr(sys, "_base_executable", sys.executable))

@@ -238,7 +238,6 @@ def test_files_in_memory_are_limited_together(way: Way, worlds: dict[str, World]
 
 def test_processor_time_ends(free: Server, worlds: dict[str, World]) -> None:
     said = free.run("processor", free.confinement, worlds[free.role].look(), Limits(cpu_seconds=1), seconds=60)
-    assert not said["ended"]["killed"]
     assert said["ended"]["status"] == -9  # the hard limit: it ignored the soft one
     assert 1 < said["ended"]["cpu_seconds"] < 4
 

@@ -94,8 +94,17 @@ def jupyterlab(folder: Path) -> Iterator[Lab]:
                 wait_for(f"http://127.0.0.1:{port}/api?token={token}")
                 yield Lab(copy, port, token)
             finally:
-                server.terminate()
-                server.wait(timeout=30)
+                end(server)
+
+
+def end(server: subprocess.Popen[bytes]) -> None:
+    """Let a server end, or kill it if a busy machine gives it no time."""
+    server.terminate()
+    try:
+        server.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
 
 
 def free_port() -> int:
