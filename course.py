@@ -246,6 +246,7 @@ def test(arguments: Sequence[str]) -> int:
             "pytest",
             "--numprocesses=2",
             "--dist=loadfile",
+            "--no-loadscope-reorder",
             "--cov=ee559",
             "--cov-report=term-missing:skip-covered",
             "--cov-fail-under=95",

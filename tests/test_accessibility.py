@@ -1,11 +1,7 @@
 """Every page passes axe's rules, light and dark, on a desk and on a phone; what is sought is found."""
 
 import os
-import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,22 +11,6 @@ from playwright.sync_api import Browser, expect
 
 PHONE, DESK = (390, 844), (1280, 800)
 THEMES = ("light", "dark")
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    """A server of files that does not print what it is asked for."""
-
-    def log_message(self, format: str, *values: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture(scope="module")
-def origin(built_site: Path) -> Iterator[str]:
-    """Serve the built site, as a web server would."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(built_site))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def violations(site: Path, origin: str, size: tuple[int, int], theme: str) -> list[str]:

@@ -2,10 +2,6 @@
 
 import gzip
 import re
-import threading
-from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -22,21 +18,6 @@ BYTES, REQUESTS = 300_000, 20
 @pytest.fixture(scope="module")
 def site(built_site: Path) -> Path:
     return built_site
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    """A server of files that does not print what it is asked for."""
-
-    def log_message(self, format: str, *values: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture(scope="module")
-def origin(site: Path) -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def watch(context: BrowserContext) -> list[str]:

@@ -20,7 +20,17 @@ import nbformat
 from nbformat import NotebookNode
 from playwright.sync_api import Browser, Page, sync_playwright
 
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+CHROMIUM_NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+    "msedge",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    r"C:\Program Files\Google\Chrome\Application\chrome.exe",
+    r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
+)
 
 
 def find_chromium() -> str | None:
@@ -33,12 +43,12 @@ def chromium() -> Iterator[Browser]:
     """Start the installed Chromium without a window.
 
     Raises:
-        RuntimeError: there is none on the path.
+        RuntimeError: there is none.
     """
     executable = find_chromium()
     if executable is None:
         raise RuntimeError(
-            f"No Chromium on the path (looked for {', '.join(CHROMIUM_NAMES)}). Install one and try again."
+            f"No Chromium on this machine (looked for {', '.join(CHROMIUM_NAMES)}). Install one and try again."
         )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(

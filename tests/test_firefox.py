@@ -1,0 +1,51 @@
+"""Firefox shows what Chromium shows: pages without a complaint, figures that keys move, a digit that is read."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ee559.figures.living import FIGURES, LivingFigure
+from firefox import ARROW_RIGHT, ENTER, Firefox, firefox
+
+ALL_LIVE = "[...document.querySelectorAll('.living-figure')].every(figure => figure.classList.contains('live'))"
+
+
+@pytest.fixture(scope="module")
+def tab() -> Iterator[Firefox]:
+    with firefox() as instance:
+        yield instance
+
+
+def test_no_page_complains_or_asks_another_place(built_site: Path, origin: str, tab: Firefox) -> None:
+    for path in sorted(built_site.rglob("*.html")):
+        tab.open(f"{origin}/{path.relative_to(built_site).as_posix()}")
+        tab.wait_until(ALL_LIVE)
+    assert [address for address in tab.asked if not address.startswith((origin, "data:", "blob:"))] == []
+    assert tab.complaints == []
+
+
+@pytest.mark.parametrize("kind", FIGURES)
+def test_a_key_moves_each_figure_and_the_address_keeps_it(
+    kind: type[LivingFigure], built_site: Path, origin: str, tab: Firefox
+) -> None:
+    mark = f'data-figure="{kind.module}"'
+    lecture = next(path for path in sorted(built_site.glob("lectures/*.html")) if mark in path.read_text("utf-8"))
+    tab.open(f"{origin}/lectures/{lecture.name}")
+    figure = f"document.querySelector('[{mark}].live')"
+    tab.wait_until(figure)
+    said = tab.value(f"{figure}.querySelector('.says').innerText")
+    assert said
+    tab.value(f"{figure}.querySelector('.living input[type=range], .living input[type=checkbox]').focus()")
+    tab.press(" " if tab.value("document.activeElement.type") == "checkbox" else ARROW_RIGHT)
+    tab.wait_until(f"{figure}.querySelector('.says').innerText !== {json.dumps(said)}")
+    tab.wait_until(f"location.href.includes('{kind.module}.')")
+
+
+def test_the_network_reads_a_digit_that_is_picked(origin: str, tab: Firefox) -> None:
+    tab.open(f"{origin}/digit.html")
+    tab.wait_until("document.querySelectorAll('.digit-picks button').length === 20")
+    tab.value("document.querySelectorAll('.digit-picks button')[14].focus()")
+    tab.press(ENTER)
+    tab.wait_until("document.querySelector('.digit-result').innerText.includes('The network reads 7:')")
+    assert tab.complaints == []
