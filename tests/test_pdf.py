@@ -69,8 +69,8 @@ def test_without_a_site_or_without_a_chromium_it_says_what_to_do(
     missing = CliRunner().invoke(app, ["pdf", "--site", str(tmp_path), "--output", str(output)])
     assert missing.exit_code == 1
     assert "build it first, with ee559 site" in " ".join(missing.output.split())
-    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("ee559_course.browser.CHROMIUM_NAMES", ("no-such-browser",))
     blind = CliRunner().invoke(app, ["pdf", "--site", str(built_site), "--output", str(output)])
     assert blind.exit_code == 1
-    assert "No Chromium on the path" in " ".join(blind.output.split())
+    assert "No Chromium on this machine (looked for no-such-browser)" in " ".join(blind.output.split())
     assert not output.exists()
