@@ -1,7 +1,6 @@
 """The page "Draw a digit" reads, shows and explains in a real Chromium, from its own origin alone."""
 
 import base64
-import json
 import re
 import shutil
 import subprocess
@@ -13,21 +12,17 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
-import onnx
 import pytest
 import torch
 from bs4 import BeautifulSoup
 from ee559 import Mnist, Net, load_mnist
 from ee559_course.digit.still import every_activation
-from onnx import numpy_helper
 from playwright.sync_api import Browser, Page, expect
-from torch import Tensor
 from torch.nn import functional as F
 from torch.testing import assert_close
+from trained_net import RECORD, normalised, trained_net
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = ROOT / "site" / "digit"
-RECORD = json.loads((FILES / "net.json").read_text(encoding="utf-8"))
 POLICY = (
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; connect-src 'self'; worker-src 'self' blob:"
@@ -36,19 +31,12 @@ POLICY = (
 
 @pytest.fixture(scope="module")
 def net() -> Net:
-    model = Net()
-    initializers = onnx.load(FILES / "net.onnx").graph.initializer
-    model.load_state_dict({each.name: torch.from_numpy(numpy_helper.to_array(each).copy()) for each in initializers})
-    return model.eval()
+    return trained_net()
 
 
 @pytest.fixture(scope="module")
 def mnist() -> Mnist:
     return load_mnist("full", normalize=False)
-
-
-def normalised(pixels: Tensor) -> Tensor:
-    return (pixels - RECORD["mean"]) / RECORD["std"]
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,7 @@ TITLES = [
     "09-registering-parameters",
     "10-batch-processing",
 ]
+OVERWRITTEN = re.compile(r"[^\n]*\r")  # a progress bar is drawn as often as there is time
 TIMED = re.compile(r"[\d.,]+ ?(ns|µs|us|ms|s)\b|ratio [\d.]+|0x[0-9a-f]+")
 
 
@@ -46,7 +47,7 @@ def printed(notebook: NotebookNode) -> dict[str, str]:
         for output in cell.outputs:
             data = output.get("data", {})
             text += output.get("text", "") + data.get("text/html", data.get("text/plain", ""))
-        seen[cell.id] = TIMED.sub("…", text)
+        seen[cell.id] = TIMED.sub("…", OVERWRITTEN.sub("", text))
     return seen
 
 

@@ -4,37 +4,27 @@ import hashlib
 import json
 from pathlib import Path
 
-import onnx
 import onnxruntime
 import pytest
 import torch
 from ee559 import Mnist, Net, load_mnist
 from ee559_course.digit import train_net
 from ee559_course.digit.still import every_activation
-from onnx import numpy_helper
 from torch import Tensor
 from torch.testing import assert_close
+from trained_net import FILES, RECORD, normalised, trained_net
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = ROOT / "site" / "digit"
-RECORD = json.loads((FILES / "net.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
 def net() -> Net:
-    model = Net()
-    initializers = onnx.load(FILES / "net.onnx").graph.initializer
-    model.load_state_dict({each.name: torch.from_numpy(numpy_helper.to_array(each).copy()) for each in initializers})
-    return model.eval()
+    return trained_net()
 
 
 @pytest.fixture(scope="module")
 def mnist() -> Mnist:
     return load_mnist("full", normalize=False)
-
-
-def normalised(pixels: Tensor) -> Tensor:
-    return (pixels - RECORD["mean"]) / RECORD["std"]
 
 
 def run_onnx(path: Path, input: Tensor) -> dict[str, Tensor]:
