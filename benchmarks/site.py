@@ -2,8 +2,7 @@
 
 Run: python benchmarks/site.py. It works on a copy of the course. Exits with 1 if building the unchanged site takes over
 3 % of the cold build's time, one changed lecture costs over 5 s more than its own run, or a lecture's page has over
-300 KB or 20 requests or is not usable within 1 s. A build's cost beside the lecture's run is told in processor seconds
-too: they are what counts where other programs keep the machine busy.
+300 KB or 20 requests or is not usable within 1 s. Times are medians of three, but for builds that run all lectures.
 """
 
 import gzip
@@ -16,9 +15,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -48,37 +44,22 @@ def copy_course(target: Path) -> None:
     shutil.copytree(ROOT, target, ignore=shutil.ignore_patterns(".*", "build", "__pycache__", "*.egg-info"))
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What a piece of work took."""
-
-    wall: float
-    processor: float
-
-
-@contextmanager
-def clock() -> Iterator[list[Cost]]:
-    """Measure the block: wall time, and the processor time of this process and of all that it started."""
-    costs: list[Cost] = []
-    start, used = time.perf_counter(), sum(os.times()[:4])
-    yield costs
-    costs.append(Cost(time.perf_counter() - start, sum(os.times()[:4]) - used))
-
-
-def build(course: Path) -> Cost:
-    """Return the cost of building the copy's site in a fresh interpreter."""
+def build(course: Path) -> float:
+    """Return the seconds of building the copy's site in a fresh interpreter."""
     path = os.pathsep.join(str(course / part) for part in ("tools", "utils"))
     command = [sys.executable, "-c", BUILD, str(course / "build" / "site")]
-    with clock() as cost:
-        subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.DEVNULL)
-    return cost[0]
+    start = time.perf_counter()
+    subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - start
 
 
-def run_alone(notebook: Path) -> Cost:
-    """Return the cost of a lecture's cells in a fresh kernel, its start included."""
-    with clock() as cost:
-        NotebookClient(nbformat.read(notebook, as_version=4), kernel_name="ee559").execute()
-    return cost[0]
+def run_and_build(course: Path, notebook: Path) -> tuple[float, float]:
+    """Return the seconds of a lecture's cells in a fresh kernel, its start included, and of a build after a change."""
+    start = time.perf_counter()
+    NotebookClient(nbformat.read(notebook, as_version=4), kernel_name="ee559").execute()
+    alone = time.perf_counter() - start
+    change_code(notebook)
+    return alone, build(course)
 
 
 def change_code(notebook: Path) -> None:
@@ -92,27 +73,25 @@ def time_builds(course: Path) -> bool:
     """Print how long each kind of build takes, with its ratio to the cold one; return whether all are fast enough."""
     cold = build(course)
 
-    def line(name: str, cost: Cost, note: str = "") -> None:
-        print(f"{name:34} {cost.wall:6.1f} s   {cost.wall / cold.wall:6.1%} of cold   {note}", flush=True)
+    def line(name: str, seconds: float, note: str = "") -> None:
+        print(f"{name:34} {seconds:6.1f} s   {seconds / cold:6.1%} of cold   {note}", flush=True)
 
     line("cold", cold)
-    unchanged = sorted((build(course) for _ in range(3)), key=lambda cost: cost.wall)[1]
+    unchanged = statistics.median(build(course) for _ in range(3))
     line("unchanged", unchanged, f"(limit {UNCHANGED:.0%})")
-    alone = run_alone(course / LECTURE)
-    line("one lecture's run alone", alone)
-    change_code(course / LECTURE)
-    changed = build(course)
-    beside, busy = changed.wall - alone.wall, changed.processor - alone.processor
+    alone, changed = zip(*(run_and_build(course, course / LECTURE) for _ in range(3)), strict=True)
+    beside = statistics.median(with_pages - run for run, with_pages in zip(alone, changed, strict=True))
+    line("one lecture's run alone", statistics.median(alone))
     line(
         "that lecture changed",
-        changed,
-        f"beside its run {beside:.1f} s, {busy:.1f} processor s (limit {BESIDE_ITS_RUN:g} s)",
+        statistics.median(changed),
+        f"beside its run {beside:.1f} s (limit {BESIDE_ITS_RUN:g} s)",
     )
     for name, used_by in {"figures/losses": "some", "timing": "all"}.items():
         with (course / "utils" / "ee559" / f"{name}.py").open("a", encoding="utf-8") as file:
             file.write("\n# changed\n")
         line(f"ee559/{name}.py changed", build(course), f"({used_by} lectures load it)")
-    return unchanged.wall <= UNCHANGED * cold.wall and min(beside, busy) <= BESIDE_ITS_RUN
+    return unchanged <= UNCHANGED * cold and beside <= BESIDE_ITS_RUN
 
 
 def weigh(browser: Browser, address: str) -> tuple[float, int, float, float]:
