@@ -43,6 +43,27 @@ BEYOND = {
     "a protocol of torch": "class T:\n    def __torch_function__(self, *a): pass",
     "an attribute protocol": "class T:\n    def __getattr__(self, name): pass",
     "a metaclass": "class T(metaclass=type): pass",
+    "code in a magic": "%%time\nexec('x = 1')",
+    "code in a magic's line": "%timeit -n 1 exec('x = 1')",
+    "code in braces of a command": "!echo {exec('x = 1')}",
+    "code in braces of a magic": "%pip install {exec('x = 1')}",
+    "more magic than can be read": "!x\n" * 30,
+    "another thread": "from tqdm.contrib.concurrent import thread_map",
+    "a loop of events": "import asyncio",
+    "the watch through its package": "ee559.practicals.practical",
+    "a change of what a function is given": "def put(x, f):\n    x.by_hand = f",
+    "a change of what a block is given": "with nullcontext(x) as y:\n    y.by_hand = f",
+    "attributes copied": "import functools\nfunctools.update_wrapper(x, f)",
+    "attributes copied by a decorator": "functools.wraps(f, assigned=['by_hand'])",
+    "a module out of a hub": "torch.hub.load('.', 'go', source='local')",
+    "unpickling by place": "np.load('p.npy', None, True)",
+    "unpickling out of a dict": "torch.load('p', **options)",
+    "another program": "import os\nos.system('python burn.py &')",
+    "an open file": "os.write(4, b'')",
+    "os by another name": "import os as o",
+    "parts of os": "from os import fork",
+    "an open file by its number": "open(4, 'wb')",
+    "an open file by its place": "np.save('/proc/self/fd/4', x)",
 }
 PLAIN = {
     "a module": "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.f = f",
@@ -56,6 +77,10 @@ PLAIN = {
     "pictures and numbers": "import matplotlib.pyplot as plt, numpy as np, math, time, random, copy, itertools",
     "a cell that is not Python": "this is no code",
     "the name of a class": "print(model.__class__.__name__, type(model).__name__)",
+    "time of a cell": "%%time\nf(x)",
+    "time of a line": "%timeit -n 10 -r 3 f(x)",
+    "files": "import os\nos.makedirs('pictures', exist_ok=True)\nopen('x.txt').read()",
+    "an argument's gradient": "def step(p):\n    p.grad = None\n    p.data -= eta",
     "a gradient": "x.grad = None\nmodel.weight.data = w\nwith torch.no_grad():\n    p -= eta * p.grad",
 }
 
@@ -70,6 +95,10 @@ def test_reaching_beyond_is_named_with_its_cell(name: str) -> None:
     found = beyond(BEYOND[name])
     assert found
     assert all(line.startswith("mine: ") for line in found)
+
+
+def test_what_is_nested_too_deeply_to_be_read_is_named() -> None:
+    assert beyond("x = a" + ".a" * 1500) == ["code that is nested too deeply to be read"]
 
 
 @pytest.mark.parametrize("name", PLAIN)

@@ -95,6 +95,7 @@ QUARANTINED: dict[str, tuple[Callable[[str], bytes], str]] = {
     "nested deeply": (lambda text: b"[" * 200_000, "cut off or damaged"),
     "a huge number": (lambda text: b'{"nbformat": ' + b"9" * 6000 + b"}", "cut off or damaged"),
     "huge": (lambda text: b" " * 31_000_000, "more than 30 MB"),
+    "a long cell": (lambda text: text.replace("# Practical", "# Practical " + "0;" * 30_000).encode(), "50,000 char"),
     "another notebook": (lambda text: json.dumps(nbformat.v4.new_notebook()).encode(), "none of its cells"),
 }
 

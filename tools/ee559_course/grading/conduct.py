@@ -7,7 +7,9 @@ points count. It says nothing about intent: most of it is curiosity.
 """
 
 import ast
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
@@ -15,7 +17,6 @@ from nbformat import NotebookNode
 MODULES = {
     "IPython",
     "PIL",
-    "asyncio",
     "collections",
     "contextlib",
     "copy",
@@ -53,9 +54,12 @@ DYNAMIC_NAMES = {
     "locals",
     "vars",
 }
-TORCH_MACHINERY = {"classes", "compile", "export", "fx", "jit", "library", "ops", "overrides"}
+TORCH_MACHINERY = {"classes", "compile", "export", "fx", "hub", "jit", "library", "ops", "overrides", "package"}
 MODULES_INSIDE = {
+    "asyncio",
     "builtins",
+    "concurrent",
+    "contrib",
     "core",
     "ctypes",
     "ctypeslib",
@@ -64,11 +68,19 @@ MODULES_INSIDE = {
     "importlib",
     "inspect",
     "lib",
+    "multiprocessing",
+    "os",
     "pickle",
+    "posix",
+    "shutil",
+    "signal",
+    "socket",
+    "subprocess",
     "sys",
     "threading",
     "types",
 }
+OWN_MACHINERY = {"hidden", "practical", "practicals", "wire"}
 METHODS = {
     f"__{name}__"
     for name in [
@@ -104,9 +116,33 @@ METHODS = {
         "version",
     ]
 }
+OS = {
+    "cpu_count",
+    "environ",
+    "getcwd",
+    "getenv",
+    "linesep",
+    "listdir",
+    "makedirs",
+    "mkdir",
+    "name",
+    "path",
+    "remove",
+    "rename",
+    "replace",
+    "rmdir",
+    "sep",
+    "unlink",
+    "walk",
+}
 SYS = {"argv", "executable", "float_info", "maxsize", "platform", "stderr", "stdout", "version", "version_info"}
 INSIDE = {"_buffers", "_modules", "_parameters"}  # lecture 09 shows them
 UNPICKLING = {"allow_pickle", "weights_only"}
+OF_A_TENSOR = {"bias", "data", "grad", "requires_grad", "training", "weight"}  # what a function may set of an argument
+TIMES = {"time", "timeit"}
+OPTIONS = re.compile(r"^\s*(?:-[nr]\s*\d+\s+|-[copqt]\s+)*")
+MAGIC_LINE = re.compile(r"^\s*[!%?,;/]|\?\s*$|=\s*[!%]", re.MULTILINE)
+MOST_MAGIC_LINES = 20  # IPython reads the whole cell again for each
 MAGICS = {"conda", "matplotlib", "pinfo", "pinfo2", "pip", "precision", "time", "timeit", "who", "whos"}
 
 
@@ -118,25 +154,42 @@ def what_reaches_beyond(notebook: NotebookNode, released: NotebookNode) -> list[
         released: the practical; cells that stand in it unchanged are the course's own.
     """
     own = {cell.source.strip() for cell in released.cells}
-    trees = [
-        (cell.id, tree)
+    theirs = [
+        cell
         for cell in notebook.cells
         if cell.cell_type == "code" and cell.source.strip() not in own
         if not cell.metadata.get("nbgrader", {}).get("locked")
-        if (tree := _parse(cell.source)) is not None
     ]
-    imported = {name for _, tree in trees for name in _imported_names(tree)} | {"torch", "nn", "F", "ee559"}
-    imported |= {name for _, tree in trees for name in _aliases(tree, imported)}
-    found = [f"{cell}: {what}" for cell, tree in trees for what in _reaches(tree, imported)]
+    try:
+        trees = [(cell.id, tree) for cell in theirs for tree in _parse(cell.source)]
+        imported = {name for _, tree in trees for name in _imported_names(tree)} | {"torch", "nn", "F", "ee559"}
+        imported |= {name for _, tree in trees for name in _aliases(tree, imported)}
+        found = [f"{cell}: {what}" for cell, tree in trees for what in _reaches(tree, imported)]
+    except RecursionError:
+        return ["code that is nested too deeply to be read"]
+    found += [
+        f"{cell.id}: more than {MOST_MAGIC_LINES} magic lines" for cell in theirs if _has_many_magics(cell.source)
+    ]
     return list(dict.fromkeys(found))
 
 
-def _parse(source: str) -> ast.Module | None:
-    """Parse a cell as IPython would; None for what it would not run either."""
+def _has_many_magics(source: str) -> bool:
+    return len(MAGIC_LINE.findall(source)) > MOST_MAGIC_LINES
+
+
+def _parse(source: str) -> Iterator[ast.Module]:
+    """Parse a cell as IPython would, and the code in its ``%time`` as well; nothing for what it would not run."""
+    if _has_many_magics(source):
+        return
     try:
-        return ast.parse(TransformerManager().transform_cell(source))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+        tree = ast.parse(TransformerManager().transform_cell(source))
+    except (SyntaxError, ValueError, RuntimeError, MemoryError):
+        return
+    yield tree
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and (found := _magic(call)) is not None and found.kind in TIMES:
+            for text in found.texts:
+                yield from _parse(OPTIONS.sub("", text))
 
 
 def _imported_names(tree: ast.Module) -> Iterator[str]:
@@ -176,14 +229,16 @@ def _is_machinery(node: ast.expr, imported: set[str]) -> bool:
 
 def _reaches(tree: ast.Module, imported: set[str]) -> Iterator[str]:
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    magics = {id(found) for call in calls if (found := _harmless_magic(call)) is not None}
+    magics = {id(found.name) for call in calls if (found := _magic(call)) is not None and found.is_harmless}
+    given = set(_given_names(tree))
     called = {id(call.func) for call in calls}
     named = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "__name__"}
     for node in ast.walk(tree):
         match node:
             case ast.Import(names=names):
                 yield from (f"imports {each.name}" for each in names if not _is_known(each.name, []))
-                yield from ("gives sys another name" for each in names if each.name == "sys" and each.asname)
+                renamed = [each.name for each in names if each.name in ("os", "sys") and each.asname]
+                yield from (f"gives {name} another name" for name in renamed)
             case ast.ImportFrom(module=module, names=names):
                 if not _is_known(module or "", [each.name for each in names]):
                     yield f"imports from {module}"
@@ -197,6 +252,18 @@ def _reaches(tree: ast.Module, imported: set[str]) -> Iterator[str]:
                 yield "changes something that it did not make"
             case ast.keyword(arg=name) if name in UNPICKLING:
                 yield f"loads with {name}"
+            case ast.Call(func=ast.Attribute(attr="load" | "wraps" as name)) if _has_hidden_arguments(node):
+                yield f"uses {name} with more than it needs"
+            case ast.Call(func=ast.Name(id="open"), args=[path, *_]) if not _is_path(path):
+                yield "opens what is not to be seen"
+            case ast.Constant(value=str(text)) if text.startswith(("/proc", "/dev/fd")):
+                yield f"names {text[:40]}"
+            case ast.Attribute(attr="update_wrapper"):
+                yield "uses .update_wrapper"
+            case ast.Attribute(value=value, attr=name) if name in OWN_MACHINERY and _is_machinery(value, imported):
+                yield f"uses .{name}"
+            case ast.Attribute(value=ast.Name(id="os"), attr=name) if name not in OS:
+                yield f"uses os.{name}"
             case ast.Attribute(attr="__class__") if id(node) in named:
                 continue
             case ast.Attribute(attr=name) if _is_private(node) or name == "mro":
@@ -209,6 +276,9 @@ def _reaches(tree: ast.Module, imported: set[str]) -> Iterator[str]:
                 yield f"uses torch.{name}"
             case ast.Attribute(value=value, attr=name, ctx=ast.Store() | ast.Del()) if _is_foreign(value, imported):
                 yield f"changes .{name} of something that it did not make"
+            case ast.Attribute(value=ast.Name(id=owner), attr=name, ctx=ast.Store() | ast.Del()) if owner in given:
+                if name not in OF_A_TENSOR:
+                    yield f"changes .{name} of what it is given"
             case ast.FunctionDef(name=name) if name.startswith("__") and name not in METHODS:
                 yield f"defines {name}"
             case ast.ClassDef(keywords=[_, *_]):
@@ -217,6 +287,26 @@ def _reaches(tree: ast.Module, imported: set[str]) -> Iterator[str]:
 
 def _is_foreign(node: ast.expr, imported: set[str]) -> bool:
     return isinstance(node, ast.Call) or _is_machinery(node, imported)
+
+
+def _given_names(tree: ast.Module) -> Iterator[str]:
+    """Yield names for what a function is given, or a block is begun with: nobody sees here what that is."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg) and node.arg != "self":
+            yield node.arg
+        elif isinstance(node, ast.withitem) and isinstance(node.optional_vars, ast.Name):
+            yield node.optional_vars.id
+
+
+def _is_path(node: ast.expr) -> bool:
+    """Say whether a text is to be seen, and no number of an open file."""
+    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
+
+
+def _has_hidden_arguments(call: ast.Call) -> bool:
+    """Say whether a call has more than two arguments by place, or some that are not to be seen."""
+    unseen = any(isinstance(each, ast.Starred) for each in call.args) or any(each.arg is None for each in call.keywords)
+    return unseen or len(call.args) > 2 or any(each.arg in ("assigned", "updated") for each in call.keywords)
 
 
 def _is_known(module: str, names: list[str]) -> bool:
@@ -228,6 +318,8 @@ def _is_known(module: str, names: list[str]) -> bool:
         return parts == ["IPython", "display"] or names == ["display"]
     if parts[0] == "sys":
         return set(names) <= SYS
+    if module == "os":
+        return set(names) <= OS
     blocked = TORCH_MACHINERY | MODULES_INSIDE | DYNAMIC_NAMES
     return parts[0] in MODULES and not any(part in blocked or part.startswith("_") for part in [*parts[1:], *names])
 
@@ -253,12 +345,34 @@ def _is_private(node: ast.Attribute) -> bool:
     return not (isinstance(node.value, ast.Name) and node.value.id == "self")
 
 
-def _harmless_magic(call: ast.Call) -> ast.Name | None:
-    """Return the name get_ipython where the call is what IPython makes of ``%time``, ``!ls`` and their like."""
+@dataclass(frozen=True)
+class _Magic:
+    """What IPython makes of ``%time``, ``!ls`` and their like.
+
+    Attributes:
+        name: the node of the name get_ipython.
+        kind: such as ``time``; ``!`` for a command of the system.
+        texts: what is handed on to it.
+    """
+
+    name: ast.Name
+    kind: str
+    texts: list[str]
+
+    @property
+    def is_harmless(self) -> bool:
+        """Whether it runs no code but what is parsed too: in most, IPython evaluates what stands in braces."""
+        if self.kind in TIMES:
+            return True
+        return self.kind in {"!", *MAGICS} and not any("{" in text or "$" in text for text in self.texts)
+
+
+def _magic(call: ast.Call) -> _Magic | None:
     match call:
-        case ast.Call(
-            func=ast.Attribute(value=ast.Call(func=ast.Name(id="get_ipython") as name), attr=method),
-            args=[ast.Constant(value=kind), *_],
-        ) if method in ("system", "getoutput") or (method.startswith("run_") and kind in MAGICS):
-            return name
+        case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="get_ipython") as name), attr=method)):
+            texts = [each.value for each in call.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+            if method in ("system", "getoutput"):
+                return _Magic(name, "!", texts)
+            if method in ("run_line_magic", "run_cell_magic") and texts:
+                return _Magic(name, texts[0], texts[1:])
     return None

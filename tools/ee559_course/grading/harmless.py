@@ -5,6 +5,7 @@ in the grader's name. What was handed in stays in ``submitted`` as it came.
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from nbformat import NotebookNode
@@ -12,9 +13,12 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 
 INERT = "details|summary|b|i|em|strong|sub|sup|br|kbd|code|p"  # without attributes; the hints have the first two
 TAG = re.compile(rf"<(?!/?(?:{INERT})>)(?=[A-Za-z/!?])")
-LINK = re.compile(
-    r"(\]\(\s*<?\s*|^[\s>]*\[[^\]]*\]:\s*<?\s*)(?!https?://|mailto:|attachment:|#)[^\s)]*[:&\\][^\s)]*", re.MULTILINE
-)
+LINK = re.compile(r"\]\(\s*<?\s*(?!https?://|mailto:|attachment:|#)[^\s):&\\]{0,200}[:&\\][^\s)]*")
+REFERENCE = re.compile(r"\]:(?!\s{0,9}<?(?:https?://|mailto:|#))")
+SPACES = re.compile(r"\s{50,}")  # patterns look at a run of them again and again
+CHARACTER = re.compile(r"&(?=#|\w{1,40};)")
+MATHS = re.compile(r"\\(?=(?:class|cssId|data|href|require|style|url)\b)")  # MathJax makes links and loads scripts
+ATTACHMENT = re.compile(r"attachment:([^\s)]*)")
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]+")
 PICTURES = ("image/png", "image/jpeg")
 NOT_SHOWN = "[not shown: an output that could act on the page]"
@@ -28,13 +32,23 @@ def make_harmless(notebook: NotebookNode) -> NotebookNode:
     """
     for cell in notebook.cells:
         if cell.cell_type != "code":
-            cell.source = TAG.sub("< ", LINK.sub(r"\1#", cell.source))
-        for name, kinds in list(cell.get("attachments", {}).items()):
-            cell.attachments[name] = _pictures(kinds)
+            attached = {name: _pictures(kinds) for name, kinds in cell.get("attachments", {}).items()}
+            attached = {name: pictures for name, pictures in attached.items() if pictures}
+            if "attachments" in cell:
+                cell.attachments = NotebookNode(attached)
+            cell.source = _plain_markdown(cell.source, attached)
         for output in cell.get("outputs", []):
             if "data" in output:
                 output.data = _plain(output.data)
     return notebook
+
+
+def _plain_markdown(source: str, attached: Mapping[str, Any]) -> str:
+    """Take tags, links that act, and pictures that are not there, out of a text."""
+    source = LINK.sub("](#", SPACES.sub(lambda run: run[0][:50], source))
+    source = REFERENCE.sub("] :", CHARACTER.sub("& ", source))
+    source = ATTACHMENT.sub(lambda found: found[0] if found[1] in attached else "#", source)
+    return MATHS.sub(r"\\ ", TAG.sub("< ", source))
 
 
 class MakeHarmless(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader is not typed

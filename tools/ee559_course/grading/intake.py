@@ -18,6 +18,8 @@ from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.grading.record import Quarantine
 
 LARGEST_FILE = 30_000_000  # bytes; a notebook of a practical has some 50,000
+LARGEST_CELL = 50_000  # characters; to read a much longer one takes much longer, and more memory
+LARGEST_TEXT = 500_000  # of all cells
 MOST_CELLS = 2_000
 LONGEST_NAME = 100
 NO_NAME_HAS = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}  # kinds of characters that show as nothing, or turn the line
@@ -156,7 +158,7 @@ def _read_cells(text: str) -> tuple[list[NotebookNode], list[str]]:
         try:
             raw = nbformat.convert(nbformat.reads(text, as_version=nbformat.NO_CONVERT), 4)
         except Exception:  # nbformat raises many kinds, and all mean the same here
-            raise Quarantine(f"it is a notebook of format {raw['nbformat']}.", remedy) from None
+            raise Quarantine(f"it is a notebook of format {str(raw['nbformat'])[:9]}.", remedy) from None
         notes.append("it was of an older notebook format.")
     listed = raw.get("cells")
     if not isinstance(listed, list) or len(listed) > MOST_CELLS:
@@ -164,7 +166,14 @@ def _read_cells(text: str) -> tuple[list[NotebookNode], list[str]]:
     cells = [_read_cell(cell) for cell in listed]
     if None in cells:
         raise Quarantine("a cell is not as cells are.", remedy)
-    return [cell for cell in cells if cell is not None], notes
+    read = [cell for cell in cells if cell is not None]
+    sizes = [len(cell.source) for cell in read]
+    if max(sizes, default=0) > LARGEST_CELL or sum(sizes) > LARGEST_TEXT:
+        raise Quarantine(
+            f"a cell has more than {LARGEST_CELL:,} characters, or all have more than {LARGEST_TEXT:,}.",
+            "Ask the student what it is: no practical asks for so much. Data belong into files.",
+        )
+    return read, notes
 
 
 def _read_cell(raw: Any) -> NotebookNode | None:
@@ -193,8 +202,11 @@ def _read_cell(raw: Any) -> NotebookNode | None:
 
 def _pictures(attachments: dict[str, Any]) -> dict[str, dict[str, str]]:
     """Keep the pictures that a student put into a text."""
+    kinds = ("image/png", "image/jpeg")
     return {
-        name: {mime: data for mime, data in kinds.items() if mime in ("image/png", "image/jpeg") and type(data) is str}
-        for name, kinds in attachments.items()
-        if isinstance(kinds, dict)
+        name.encode(errors="replace").decode(): {
+            mime: data for mime, data in attached.items() if mime in kinds and type(data) is str
+        }
+        for name, attached in attachments.items()
+        if isinstance(attached, dict)
     }

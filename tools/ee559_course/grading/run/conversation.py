@@ -12,6 +12,7 @@ from ee559_course.grading.run.task import Output
 
 LARGEST_EVENT = 64_000_000  # bytes
 MOST_BYTES = 256_000_000  # of all events of a submission
+MOST_EVENTS = 100_000
 SHOWN = {"text/plain", "text/markdown", "text/latex", "text/html", "image/png", "image/jpeg", "image/svg+xml"}
 LONGEST_NAME = 200
 
@@ -71,11 +72,15 @@ class Conversation:
 
     def _read(self, pipes: Pipes) -> None:
         """Take apart what comes into lines, until it ends or is too much."""
-        line, total = bytearray(), 0
+        line, total, number = bytearray(), 0, 0
         with pipes.events as pipe:
             while came := os.read(pipe.fileno(), 1_000_000):
                 total += len(came)
                 *whole, rest = came.split(b"\n")
+                number += len(whole)
+                if number > MOST_EVENTS:
+                    self._events.put(TalkedTooMuch())
+                    return
                 for part in whole:
                     self._events.put(bytes(line) + part)
                     line.clear()

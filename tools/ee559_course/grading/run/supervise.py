@@ -1,5 +1,6 @@
 """Run one submission in a student's process, within its limits, and end whatever is left of it."""
 
+import json
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ SECONDS_TO_BEGIN = 60.0
 SECONDS_TO_GIVE_WAY = 3.0
 SECONDS_TO_END = 1.0  # from the end of its pipe to the end of the process
 SECONDS_BETWEEN_LOOKS = 0.25
+MOST_SHOWN = 32_000_000  # characters; the process has limits of its own, which its code could get round
+MOST_OUTPUTS = 3_000  # of a step
 ENDED = {"file_bytes": "disk", "files": "disk", "memory_bytes": "memory"}
 
 
@@ -41,6 +44,7 @@ class _Run:
     def __init__(self, host: Host, task: Task, limits: Limits) -> None:
         self._host, self._task, self._limits = host, task, limits
         self._result = RunResult(task.key, [StepResult(step.cell) for step in task.steps])
+        self._shown = 0
 
     def go(self) -> RunResult:
         """Start the process, do the steps, stop it."""
@@ -101,7 +105,7 @@ class _Run:
             if event is not None and isinstance(event.get("done"), str):
                 return event, in_time
             if event is not None:
-                _add(outputs, clean_output(event.get("show")))
+                self._show(outputs, clean_output(event.get("show")))
             if self._talk.over:
                 raise _Ended("itself")
             if now - looked >= SECONDS_BETWEEN_LOOKS:
@@ -114,6 +118,14 @@ class _Run:
                 self._result.waited = self._result.cpu_seconds - used < self._task.step_seconds / 2
                 self._host.interrupt()
                 in_time, deadline = False, now + SECONDS_TO_GIVE_WAY
+
+    def _show(self, outputs: list[Output], output: Output | None) -> None:
+        """Keep an output, while there is room for it."""
+        if output is None or len(outputs) >= MOST_OUTPUTS:
+            return
+        self._shown += len(json.dumps(output))
+        if self._shown <= MOST_SHOWN:
+            _add(outputs, output)
 
     def _look(self) -> None:
         """End the process if it uses more than it may."""
@@ -135,10 +147,8 @@ def _read_answer(done: dict[str, Any], seconds: float) -> Answer:
     return Answer(error=("", ""), seconds=seconds)
 
 
-def _add(outputs: list[Output], output: Output | None) -> None:
+def _add(outputs: list[Output], output: Output) -> None:
     """Add an output, to the one before it if both are of one stream."""
-    if output is None:
-        return
     last = outputs[-1] if outputs else {}
     if output["output_type"] == last.get("output_type") == "stream" and output["name"] == last["name"]:
         last["text"] += output["text"]

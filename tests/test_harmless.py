@@ -1,0 +1,77 @@
+"""What a student writes and attaches acts on no page, breaks none, and takes no time that counts."""
+
+import time
+
+import nbformat
+import pytest
+from ee559_course.grading.harmless import make_harmless
+from nbconvert import HTMLExporter
+from nbformat import NotebookNode
+
+PICTURE = "iVBORw0KGgo="
+LINKS = {
+    "a link": "[click](javascript:go)",
+    "a link after spaces": "[click](" + " " * 60 + "javascript:go)",
+    "a character by its number": "[click](java&#115;cript:go)",
+    "a reference": "[click][x]\n\n[x]: javascript:go",
+    "a reference in a list": "- [x]: javascript:go\n\n[click][x]",
+    "a reference in a numbered list": "1. [x]: javascript:go\n\n[click][x]",
+    "a reference with a bracket": "[a\\]b]: javascript:go\n\n[click][a\\]b]",
+    "a reference by its own name": "> [x]:\n> javascript:go\n\n[x]",
+    "a tag": "<a href='javascript:go'>click</a>",
+    "an address in brackets": "<javascript:go>",
+}
+STAY = {
+    "a link": "[torch](https://pytorch.org)",
+    "a reference": "[torch][t]\n\n[t]: https://pytorch.org",
+    "words": "A window [2, 3] and a < b, so a & b; $x_1 + x_2$ and $\\frac{1}{2}$.",
+}
+
+
+def written(source: str, attachments: dict[str, dict[str, str]] | None = None) -> NotebookNode:
+    cell = nbformat.v4.new_markdown_cell(source)
+    if attachments is not None:
+        cell.attachments = attachments
+    return make_harmless(nbformat.v4.new_notebook(cells=[cell]))
+
+
+def shown(notebook: NotebookNode) -> str:
+    page, _ = HTMLExporter(template_name="classic").from_notebook_node(notebook)
+    return str(page).split("<body", 1)[1]
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_no_link_leads_into_a_script(name: str) -> None:
+    assert 'href="javascript' not in shown(written(LINKS[name])).lower()
+
+
+@pytest.mark.parametrize("name", STAY)
+def test_what_is_harmless_stays_as_it_is(name: str) -> None:
+    assert written(STAY[name]).cells[0].source == STAY[name]
+
+
+@pytest.mark.parametrize("macro", ["href{javascript:go}{x}", "require{html}", "style{color: red}{x}", "cssId{a}{b}"])
+def test_maths_loads_and_links_nothing(macro: str) -> None:
+    assert f"\\{macro}" not in written(f"$\\{macro}$ &#36;\\{macro}&#36; &#92;{macro}").cells[0].source
+    assert "&#" not in written(f"&#36;&#92;{macro}&#36;").cells[0].source
+
+
+@pytest.mark.parametrize("attachments", [None, {}, {"x.png": {}}, {"x.png": {"text/html": "<b>"}}])
+def test_a_picture_that_is_not_there_breaks_no_page(attachments: dict[str, dict[str, str]] | None) -> None:
+    assert "attachment" not in shown(written("![a](attachment:x.png) and ![b](attachment:y.png)", attachments))
+
+
+def test_a_picture_that_is_there_is_shown() -> None:
+    page = shown(written("![a](attachment:x.png)", {"x.png": {"image/png": PICTURE}}))
+    assert f"data:image/png;base64,{PICTURE}" in page
+
+
+@pytest.mark.parametrize("piece", ["](a", "](", "](" + " " * 40, "\n", "[x", "]: ", "&a", "<", "attachment:", "\\"])
+def test_a_text_made_to_be_slow_takes_about_as_long_as_words(piece: str) -> None:
+    def seconds(text: str) -> float:
+        start = time.process_time()
+        written(text)
+        return time.process_time() - start
+
+    words = seconds("![a](b) [c]: d & e < f. " * 2_000)
+    assert seconds(piece * (48_000 // len(piece))) < 20 * words + 1
