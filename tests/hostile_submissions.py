@@ -79,6 +79,7 @@ HOSTILE = (
         "import os",
         "os.symlink('COURSE', 'link')",
         "return os.listdir('link')",
+        looked_at=True,
     ),
     Hostile(
         "leaves links for the one who cleans up",
@@ -86,6 +87,7 @@ HOSTILE = (
         "os.chmod('c', 0)\n"
         "print('LEFT')",
         says="LEFT",
+        looked_at=True,
     ),
     Hostile(
         "hides files under strange names",
@@ -107,9 +109,14 @@ HOSTILE = (
         "downloads", "import urllib.request", "return urllib.request.urlopen('http://127.0.0.1:PORT')", looked_at=True
     ),
     # Other processes.
-    refused("kills the grader", "import os", "return os.kill(GRADER, 9)"),
-    refused("reads the grader's environment", "return open('/proc/GRADER/environ', 'rb').read()"),
-    refused("writes the memory of its parent", "import os", "return open(f'/proc/{os.getppid()}/mem', 'r+b').read(1)"),
+    refused("kills the grader", "import os", "return os.kill(GRADER, 9)", looked_at=True),
+    refused("reads the grader's environment", "return open('/proc/GRADER/environ', 'rb').read()", looked_at=True),
+    refused(
+        "writes the memory of its parent",
+        "import os",
+        "return open(f'/proc/{os.getppid()}/mem', 'r+b').read(1)",
+        looked_at=True,
+    ),
     refused(
         "traces its parent",
         "import ctypes, os",
@@ -128,6 +135,7 @@ HOSTILE = (
         "        time.sleep(600)\n"
         "    time.sleep(600)\nprint('LEFT')",
         says="LEFT",
+        looked_at=True,
     ),
     Hostile(
         "bombs with forks",
@@ -236,11 +244,13 @@ HOSTILE = (
         relu=WRONG + "import os\nos.closerange(3, 200)\n",
         lost=RELU,
         ended="itself",
+        looked_at=True,
     ),
     Hostile(
         "puts modules of its own before others",
         "for name in ('torch', 'ee559', 'random', 'json', 'copy', 'sitecustomize', 'usercustomize'):\n"
         "    open(name + '.py', 'w').write('raise SystemExit')",
+        looked_at=True,
     ),
     Hostile(
         "looks for the references in its memory",

@@ -17,6 +17,7 @@ from nbformat import NotebookNode
 MODULES = {
     "IPython",
     "PIL",
+    "asyncio",
     "collections",
     "contextlib",
     "copy",
@@ -56,7 +57,6 @@ DYNAMIC_NAMES = {
 }
 TORCH_MACHINERY = {"classes", "compile", "export", "fx", "hub", "jit", "library", "ops", "overrides", "package"}
 MODULES_INSIDE = {
-    "asyncio",
     "builtins",
     "concurrent",
     "contrib",
@@ -80,6 +80,7 @@ MODULES_INSIDE = {
     "threading",
     "types",
 }
+THREADS = {"run_in_executor", "set_default_executor", "to_thread"}
 OWN_MACHINERY = {"hidden", "practical", "practicals", "wire"}
 METHODS = {
     f"__{name}__"
@@ -258,8 +259,8 @@ def _reaches(tree: ast.Module, imported: set[str]) -> Iterator[str]:
                 yield "opens what is not to be seen"
             case ast.Constant(value=str(text)) if text.startswith(("/proc", "/dev/fd")):
                 yield f"names {text[:40]}"
-            case ast.Attribute(attr="update_wrapper"):
-                yield "uses .update_wrapper"
+            case ast.Attribute(attr=name) if name in THREADS or name == "update_wrapper":
+                yield f"uses .{name}"
             case ast.Attribute(value=value, attr=name) if name in OWN_MACHINERY and _is_machinery(value, imported):
                 yield f"uses .{name}"
             case ast.Attribute(value=ast.Name(id="os"), attr=name) if name not in OS:
@@ -320,7 +321,7 @@ def _is_known(module: str, names: list[str]) -> bool:
         return set(names) <= SYS
     if module == "os":
         return set(names) <= OS
-    blocked = TORCH_MACHINERY | MODULES_INSIDE | DYNAMIC_NAMES
+    blocked = TORCH_MACHINERY | MODULES_INSIDE | DYNAMIC_NAMES | THREADS | {"update_wrapper"}
     return parts[0] in MODULES and not any(part in blocked or part.startswith("_") for part in [*parts[1:], *names])
 
 

@@ -6,6 +6,7 @@ autograder all three run in the student's kernel, one after the other, with the 
 """
 
 import contextlib
+import math
 import os
 import random
 import sys
@@ -38,6 +39,15 @@ class Draw(random.Random):
     def normal(self, *size: int, dtype: torch.dtype = torch.float32) -> Tensor:
         """Draw a tensor of standard normal values."""
         return torch.randn(size, dtype=dtype, generator=self._generator, device="cpu")
+
+    def distinct(self, *size: int) -> Tensor:
+        """Draw a float32 tensor of both signs in which no two values, nor their magnitudes, are equal.
+
+        Normal values are equal now and then, and what is right may then be several things, such as a maximum's gradient.
+        """
+        number = math.prod(size)
+        order = torch.randperm(number, generator=self._generator, device="cpu")
+        return ((order - number // 2 + 0.25) / 16).reshape(size)
 
     def pixels(self, *size: int) -> Tensor:
         """Draw a float32 tensor of values in [0, 1)."""

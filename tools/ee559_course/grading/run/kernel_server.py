@@ -26,7 +26,8 @@ def _fork(channel: socket.socket, arguments: list[str], cwd: str, env: dict[str,
         os.chdir(cwd)
         os.environ.clear()
         os.environ.update(env)
-        sys.argv = ["ipykernel_launcher", *arguments]
+        parent = f"--IPKernelApp.parent_handle={os.getppid()}"  # the kernel ends when this server is gone
+        sys.argv = ["ipykernel_launcher", *arguments, parent]
         sys.path.insert(0, "")
         from ipykernel.kernelapp import launch_new_instance
 
