@@ -161,7 +161,13 @@ HOSTILE = (
         "    try: time.sleep(600)",
         "    except BaseException: pass",
     ),
-    ends("takes all memory at once", "memory", "kept = []", "while True: kept.append(bytearray(200_000_000))"),
+    ends(  # slowly, so that the look at it comes before the limit at which Python raises MemoryError
+        "takes all memory",
+        "memory",
+        "import time",
+        "kept = []",
+        "while True: kept.append(bytearray(20_000_000)), time.sleep(0.02)",
+    ),
     ends(
         "fills the disk",
         "disk",

@@ -250,3 +250,12 @@ def test_logs_say_what_became_of_each_cell(scheduler: str, tmp_path: Path) -> No
     log = (course.grading("sizes") / "logs" / "ada.log").read_text(encoding="utf-8")
     assert "test-relu-values: 0 of 2: my_relu: wrong values" in log
     assert "my-relu: ok" in log
+
+
+def test_a_name_that_handed_nothing_in_is_no_success(scheduler: str, tmp_path: Path) -> None:
+    course = course_at(tmp_path / "course")
+    hand_in(course, "ada", solved())
+    with pytest.raises(GradingError, match="nothing was handed in by adda"):
+        grade(course, "sizes", on(scheduler, students=["adda"]), no_one)
+    with pytest.raises(GradingError, match="nobody has handed in filters"):
+        grade(course, "filters", on(scheduler), no_one)

@@ -40,7 +40,10 @@ def test_draws_are_of_the_type_and_range_that_is_asked_for_whatever_the_defaults
     torch.set_default_dtype(torch.float64)
     try:
         draw = Draw("0")
-        assert draw.normal(2, 3).dtype == draw.pixels(2).dtype == torch.float32
+        distinct = draw.distinct(50, 60)
+        assert distinct.abs().unique().numel() == (1 + distinct.abs()).unique().numel() == 3000
+        assert distinct.min() < 0 < distinct.max()
+        assert distinct.dtype == draw.normal(2, 3).dtype == draw.pixels(2).dtype == torch.float32
         assert draw.normal(2, 3, dtype=torch.float64).dtype == torch.float64
     finally:
         torch.set_default_dtype(torch.float32)

@@ -1,7 +1,11 @@
 """A student's process: what it shows and answers, how it ends, and what it may use."""
 
+import os
+import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -158,3 +162,16 @@ def test_a_worker_itself_imports_no_torch() -> None:
     program = "import sys, ee559_course.grading.run.worker; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_worker_removes_what_killed_ones_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    left, fresh, alive = (tmp_path / f"ee559-grading-{pid}-x" for pid in (dead.pid, f"{dead.pid}-", os.getpid()))
+    for folder in (left, fresh, alive):
+        (folder / "printed").mkdir(parents=True)
+    for folder in (left, alive):
+        os.utime(folder, (0, 0))
+    Worker(Limits(), unconfined=True).close()
+    assert [folder.exists() for folder in (left, fresh, alive)] == [False, True, True]

@@ -251,5 +251,14 @@ def test_the_minutes_that_home_and_the_term_plan_state_are_those_of_the_notebook
 
 def test_git_ignores_what_students_hand_in_and_what_they_get(root: Path) -> None:
     ignored = (root / ".gitignore").read_text(encoding="utf-8").splitlines()
-    for place in ("gradebook.db*", "downloaded/", "submitted/", "autograded/", "feedback/", "grades.csv"):
+    for place in (
+        "gradebook.db*",
+        "downloaded/",
+        "submitted/",
+        "autograded/",
+        "feedback/",
+        "grades.csv",
+        "*-moodle.csv",
+        "*-canvas.csv",
+    ):
         assert f"/{place}" in ignored

@@ -1,5 +1,6 @@
 """From a submission to its record: what is asked of it, and what its answers are worth."""
 
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 
 from ee559_course.grading.blueprint import Blueprint
@@ -40,6 +41,7 @@ class Assessment:
         marks = {cell: self._drawn.mark(cell, results[cell], run) for cell in self._drawn.questions}
         beyond = what_reaches_beyond(self.submission.notebook, self._blueprint.notebook)
         held = {cell for cell, mark in marks.items() if beyond and mark.points and self._reported(cell)}
+        flags = (*beyond[:MOST_FLAGS], _what_is_held(marks, held)) if held else ()
         marks = {cell: _held(mark) if cell in held else mark for cell, mark in marks.items()}
         notebook = graded_notebook(self.submission.notebook, results, marks)
         student, practical = self.submission.student, self._blueprint.practical
@@ -52,7 +54,7 @@ class Assessment:
             self._blueprint.digest,
             tests=tuple(marks.values()),
             notes=self.submission.notes,
-            flags=tuple(beyond[:MOST_FLAGS]) if held else (),
+            flags=flags,
             ended=run.ended,
             seconds=round(run.seconds, 3),
             cpu_seconds=round(run.cpu_seconds, 3),
@@ -61,6 +63,12 @@ class Assessment:
 
     def _reported(self, cell: str) -> bool:
         return self._drawn.questions[cell].test.reported
+
+
+def _what_is_held(marks: Mapping[str, TestMark], held: Set[str]) -> str:
+    """Say for who looks at it which points the tests would give."""
+    points = ", ".join(f"{marks[cell].points:g} of {marks[cell].max_points:g} in {cell}" for cell in sorted(held))
+    return f"held back: {points}"
 
 
 def _held(mark: TestMark) -> TestMark:

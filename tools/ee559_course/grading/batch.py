@@ -73,7 +73,7 @@ def grade(course: CourseFolder, practical: str, options: Options, listen: Listen
         The records of the submissions, in the order of the students' ids.
 
     Raises:
-        GradingError: another process is grading, or nothing confines students' code.
+        GradingError: another process is grading, nothing was handed in, or nothing confines students' code.
         ReleaseError: there is no such practical, or its source is broken.
     """
     torch.set_num_threads(1)  # judging is short, and several threads would wait for each other beside busy workers
@@ -124,7 +124,12 @@ class _Batch:
     def run(self) -> list[Record]:
         """Grade what is new or has changed."""
         students = submitting_students(self._course, self._blueprint.practical)
+        if not students:
+            practical = self._blueprint.practical
+            raise GradingError(f"nobody has handed in {practical}: there is no folder submitted/STUDENT/{practical}.")
         if self._options.students:
+            if missing := sorted(set(self._options.students) - set(students)):
+                raise GradingError(f"nothing was handed in by {', '.join(missing)}. Look for the name in submitted/.")
             students = [student for student in students if student in self._options.students]
         self._listen(Event("begun", total=len(students)))
         todo = (found for student in students if (found := self._take_in(student)) is not None)

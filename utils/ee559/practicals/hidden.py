@@ -47,7 +47,7 @@ class Draw(random.Random):
         """
         number = math.prod(size)
         order = torch.randperm(number, generator=self._generator, device="cpu")
-        return ((order - number // 2 + 0.25) / 16).reshape(size)
+        return ((order.float() - number // 2 + 0.25) / 16).reshape(size)
 
     def pixels(self, *size: int) -> Tensor:
         """Draw a float32 tensor of values in [0, 1)."""

@@ -3,12 +3,15 @@
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
+import psutil
 from platformdirs import user_cache_path
 
 from ee559_course.grading.confinement import Confinement, Limits, cgroup_home, probe
@@ -16,6 +19,8 @@ from ee559_course.grading.run.host import ForkServer, FreshPython, Host, HostErr
 from ee559_course.grading.run.supervise import run_task
 from ee559_course.grading.run.task import Task
 
+SCRATCH = "ee559-grading-"
+SECONDS_TO_KEEP = 3600  # a worker in another container may share the folder, and has a process id of another kind
 UNCONFINED = (
     "Nothing here keeps students' code from the rest of the machine. Grade on Linux 5.13 or newer, or in a container "
     "that holds nothing else and with --unconfined. `ee559 doctor` says what is missing."
@@ -24,6 +29,16 @@ UNCONFINED = (
 
 class Unconfined(RuntimeError):
     """Nothing on this machine confines a student's code."""
+
+
+def _remove_what_the_dead_left() -> None:
+    """Remove the scratch folders of workers that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*-*"):
+        owner = folder.name.removeprefix(SCRATCH).partition("-")[0]
+        with contextlib.suppress(OSError):
+            old = time.time() - folder.lstat().st_mtime > SECONDS_TO_KEEP
+            if old and owner.isdecimal() and not psutil.pid_exists(int(owner)):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 class Worker:
@@ -43,7 +58,8 @@ class Worker:
             raise Unconfined(UNCONFINED)
         self._stack = contextlib.ExitStack()
         self._confinement: Confinement = self._stack.enter_context(cgroup_home(confinement))
-        folder = tempfile.TemporaryDirectory(prefix="ee559-grading-", ignore_cleanup_errors=True)
+        _remove_what_the_dead_left()
+        folder = tempfile.TemporaryDirectory(prefix=f"{SCRATCH}{os.getpid()}-", ignore_cleanup_errors=True)
         self._folder = Path(self._stack.enter_context(folder))
         self._folder.chmod(0o711)
         self._limits = limits
