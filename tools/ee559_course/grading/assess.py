@@ -41,7 +41,7 @@ class Assessment:
         marks = {cell: self._drawn.mark(cell, results[cell], run) for cell in self._drawn.questions}
         beyond = what_reaches_beyond(self.submission.notebook, self._blueprint.notebook)
         held = {cell for cell, mark in marks.items() if beyond and mark.points and self._reported(cell)}
-        flags = (*beyond[:MOST_FLAGS], _what_is_held(marks, held)) if held else ()
+        flags = (_what_is_held(marks, held), *beyond)[:MOST_FLAGS] if held else ()
         marks = {cell: _held(mark) if cell in held else mark for cell, mark in marks.items()}
         notebook = graded_notebook(self.submission.notebook, results, marks)
         student, practical = self.submission.student, self._blueprint.practical
