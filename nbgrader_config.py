@@ -12,11 +12,13 @@ from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 
 # nbgrader starts alembic by its bare name, and the environment need not be activated.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-# On a busy machine the threads of one kernel wait for each other in loops, and a training of seconds takes minutes.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-# Kernels start warm where that is possible, see tools/ee559_course/grading/run/provisioner.py.
-if hasattr(os, "fork") and entry_points(group="jupyter_client.kernel_provisioners", name="ee559-warm"):
-    os.environ.setdefault("JUPYTER_DEFAULT_PROVISIONER_NAME", "ee559-warm")
+# JupyterLab reads these settings too, and its kernels are to stay as they are.
+if "nbgrader" in (Path(sys.argv[0]).stem, Path(sys.argv[0]).parent.name):
+    # On a busy machine the threads of one kernel wait for each other in loops, and a training of seconds takes minutes.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # Kernels start warm where that is possible, see tools/ee559_course/grading/run/provisioner.py.
+    if hasattr(os, "fork") and entry_points(group="jupyter_client.kernel_provisioners", name="ee559-warm"):
+        os.environ.setdefault("JUPYTER_DEFAULT_PROVISIONER_NAME", "ee559-warm")
 HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS\n(.*?)### END HIDDEN TESTS", re.DOTALL)
 
 

@@ -110,3 +110,15 @@ def test_feedback_has_points_and_messages_and_no_hidden_test(course: Path) -> No
     told = (course / "feedback" / "grace" / "sizes" / "sizes.html").read_text(encoding="utf-8")
     assert "AssertionError: my_relu: wrong values" in BeautifulSoup(told, "html.parser").get_text()
     assert "It looks like this: the absolute value" in told
+
+
+@pytest.mark.parametrize(("program", "threads"), [("/x/bin/nbgrader", "1"), ("/x/jupyterlab/__main__.py", "None")])
+def test_settings_for_grading_leave_other_programs_kernels_as_they_are(root: Path, program: str, threads: str) -> None:
+    load = (
+        "import os, sys; sys.argv[0] = sys.argv[1]; from traitlets.config import PyFileConfigLoader as L; "
+        "L('nbgrader_config.py', path=sys.argv[2]).load_config(); print(os.environ.get('OMP_NUM_THREADS'))"
+    )
+    env = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    command = [sys.executable, "-c", load, program, str(root)]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == threads

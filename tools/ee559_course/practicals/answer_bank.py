@@ -1,11 +1,13 @@
 """The bank of answers beside each practical: right and wrong ones, graded in real nbgrader, and who catches whom."""
 
 import copy
+import os
 import tempfile
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import nbformat
 from nbformat import NotebookNode
@@ -16,6 +18,9 @@ from ee559_course.paths import SOLUTIONS
 from ee559_course.practicals.release import PRACTICAL_NAMES, ReleaseError, nbgrader_config
 
 BANK = "answers.toml"
+AS_A_COMMAND = {"OMP_NUM_THREADS": "1"}  # what nbgrader_config.py sets for nbgrader's own commands
+if hasattr(os, "fork"):
+    AS_A_COMMAND["JUPYTER_DEFAULT_PROVISIONER_NAME"] = "ee559-warm"
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,7 @@ def grade_answers(practical: str, answers: Sequence[Answer]) -> dict[str, Graded
     Raises:
         ReleaseError: nbgrader did not grade a submission.
     """
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, patch.dict(os.environ, AS_A_COMMAND):
         root = Path(scratch)
         config = nbgrader_config(root, source_directory=SOLUTIONS)
         api = NbGraderAPI(config=config)

@@ -57,7 +57,8 @@ def picture_row(pictures: Sequence[tuple[str, bytes]], alt: str) -> Picture:
             else ""
         )
         tag = image_tag(png, f"{alt}: {name}" if name else alt, style)
-        parts.append(f'<figure style="margin: 0; width: {grown[0] + 2}px">{tag}{caption}</figure>')
+        wide = max(grown[0] + 2, min(130, 8 * len(name)))  # a long name needs some width to break well
+        parts.append(f'<figure style="margin: 0; width: {wide}px">{tag}{caption}</figure>')
     row = '<div style="display: flex; flex-wrap: wrap; gap: 12px">'
     return Picture(f"{row}{''.join(parts)}</div>", f"{alt} ({len(pictures)} pictures)")
 

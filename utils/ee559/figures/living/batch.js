@@ -75,7 +75,7 @@ function render({ model, el }) {
   };
 
   root.append(
-    element("div", { class: "controls" }, slider(model, "place", "Measurement no.", 0, times.length - 1)),
+    element("div", { class: "controls" }, slider(model, "place", "Batch size", 0, times.length - 1, 1, (place) => times[Math.min(place, times.length - 1)].batch_size)),
     chart,
     says,
     element("p", { class: "name" }, "Which rows meet"),

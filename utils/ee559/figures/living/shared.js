@@ -83,13 +83,14 @@ function follow(model, names, draw) {
   };
 }
 
-function slider(model, name, text, min, max, step = 1) {
+function slider(model, name, text, min, max, step = 1, told = (value) => value) {
   const value = element("span"); // not <output>, which the label would name in place of the slider
   const input = element("input", { type: "range", min, max, step });
   input.addEventListener("input", () => put(model, name, Number(input.value)));
   const show = () => {
     input.value = model.get(name);
-    value.textContent = ` ${number(model.get(name))}`;
+    value.textContent = ` ${number(told(model.get(name)))}`;
+    input.setAttribute("aria-valuetext", value.textContent.trim());
   };
   model.on(`change:${name}`, show);
   show();
