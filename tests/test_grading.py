@@ -1,5 +1,6 @@
 """An instructor's whole way in stock nbgrader: release, collect, autograde, formgrader in a real browser, feedback."""
 
+import os
 import re
 import shutil
 import subprocess

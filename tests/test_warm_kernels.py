@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import psutil
 import pytest
 from course_copies import LINUX_ONLY
+from jupyter_client.provisioning import KernelProvisionerFactory
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError
 
@@ -26,8 +28,11 @@ time.sleep(600)
 
 
 @pytest.fixture(autouse=True)
-def warm(monkeypatch: pytest.MonkeyPatch) -> None:
+def warm(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("JUPYTER_DEFAULT_PROVISIONER_NAME", "ee559-warm")
+    KernelProvisionerFactory.clear_instance()  # it reads the variable once
+    yield
+    KernelProvisionerFactory.clear_instance()
 
 
 def run(folder: Path, *sources: str, **options: int) -> list[str]:
