@@ -7,16 +7,21 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
+from multiprocessing import get_context
 from pathlib import Path
 from types import ModuleType
+from typing import TypeVar
 
 import pytest
 from ee559_course.grading.confinement import (
     Cgroup,
     Confinement,
+    Ended,
     Limits,
+    Usage,
     default_readable,
     find_usage,
     kill_all,
@@ -31,6 +36,7 @@ from ee559_course.grading.confinement.seccomp import ALLOW, ERRNO, KILL, Instruc
 from ee559_course.grading.confinement.syscalls import BOTH, LAST_KNOWN, X86_64_ONLY, number_of
 from ee559_course.grading.confinement.system import LINUX
 
+T = TypeVar("T")
 on_linux = pytest.mark.skipif(not LINUX, reason="only Linux has it")
 MACHINES = ("x86_64", "aarch64")
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -209,14 +215,24 @@ def test_no_group_where_there_is_no_cgroup() -> None:
         assert (group.processes(), group.peak_bytes(), group.nb_killed_for_memory()) == ([], None, 0)
 
 
-@on_linux
-@pytest.mark.parametrize("collected", [True, False])
-def test_end_of_a_child_that_ended_itself(collected: bool) -> None:
+def as_a_server(act: Callable[..., T], *arguments: object) -> T:
+    """Call it in a process that has no other child: `kill_all` spares none, nor what other tests have started."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(act, *arguments).result()
+
+
+def end_a_child_that_ended_itself(collected: bool) -> Ended:
     child = os.fork()
     if child == 0:
         os._exit(7)
     os.waitid(os.P_PID, child, os.WEXITED | (0 if collected else os.WNOWAIT))
-    ended = kill_all(child)
+    return kill_all(child)
+
+
+@on_linux
+@pytest.mark.parametrize("collected", [True, False])
+def test_end_of_a_child_that_ended_itself(collected: bool) -> None:
+    ended = as_a_server(end_a_child_that_ended_itself, collected)
     assert (ended.status, ended.killed, ended.nb_left) == (None if collected else 7, False, 0)
 
 
@@ -248,9 +264,7 @@ def test_scratch_folder_goes_whatever_is_in_it(tmp_path: Path) -> None:
     remove_scratch(scratch)
 
 
-@on_linux
-def test_usage_sees_files_and_processes(tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(bytes(3 << 20))
+def use_and_end_a_child(folder: Path) -> tuple[Usage, Ended]:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -259,11 +273,17 @@ def test_usage_sees_files_and_processes(tmp_path: Path) -> None:
         time.sleep(60)
         os._exit(0)
     os.read(reading, 1)
-    usage = find_usage(tmp_path, child, Limits())
+    return find_usage(folder, child, Limits()), kill_all(child)
+
+
+@on_linux
+def test_usage_sees_files_and_processes(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(bytes(3 << 20))
+    usage, ended = as_a_server(use_and_end_a_child, tmp_path)
     assert (usage.files, usage.processes) == (1, 1)
     assert 3 << 20 <= usage.file_bytes < 4 << 20
     assert usage.memory_bytes > 1 << 20
     assert usage.exceeded(Limits()) == ""
     assert usage.exceeded(Limits(file_bytes=2 << 20)) == "file_bytes"
     assert usage.exceeded(Limits(memory_bytes=1 << 20)) == "memory_bytes"
-    assert kill_all(child).killed
+    assert ended.killed

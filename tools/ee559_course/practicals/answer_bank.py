@@ -4,12 +4,14 @@ import copy
 import os
 import tempfile
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
 import nbformat
+from jupyter_client.provisioning import KernelProvisionerFactory
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
@@ -133,7 +135,7 @@ def grade_answers(practical: str, answers: Sequence[Answer]) -> dict[str, Graded
     Raises:
         ReleaseError: nbgrader did not grade a submission.
     """
-    with tempfile.TemporaryDirectory() as scratch, patch.dict(os.environ, AS_A_COMMAND):
+    with tempfile.TemporaryDirectory() as scratch, _as_a_command():
         root = Path(scratch)
         config = nbgrader_config(root, source_directory=SOLUTIONS)
         api = NbGraderAPI(config=config)
@@ -146,6 +148,16 @@ def grade_answers(practical: str, answers: Sequence[Answer]) -> dict[str, Graded
             graded = _read_marks(root, config.CourseDirectory.db_url, practical, student)
             results.update({name: graded for name in (student, *(answer.name for answer in contained))})
     return results
+
+
+@contextmanager
+def _as_a_command() -> Iterator[None]:
+    with patch.dict(os.environ, AS_A_COMMAND):
+        KernelProvisionerFactory.clear_instance()  # it reads the environment once
+        try:
+            yield
+        finally:
+            KernelProvisionerFactory.clear_instance()
 
 
 def _submit(root: Path, student: str, practical: str, release: NotebookNode, filled: Mapping[str, str]) -> None:
