@@ -12,7 +12,7 @@ import nbformat
 import psutil
 import pytest
 from course_copies import LINUX_ONLY
-from jupyter_client.provisioning import KernelProvisionerFactory
+from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError
 
