@@ -259,3 +259,14 @@ def test_a_name_that_handed_nothing_in_is_no_success(scheduler: str, tmp_path: P
         grade(course, "sizes", on(scheduler, students=["adda"]), no_one)
     with pytest.raises(GradingError, match="nobody has handed in filters"):
         grade(course, "filters", on(scheduler), no_one)
+
+
+def test_a_test_that_misses_a_name_says_what_went_wrong_in_its_cell(scheduler: str, tmp_path: Path) -> None:
+    course = course_at(tmp_path / "course")
+    hand_in(course, "ada", solved({"my-relu": "def my_relu(x)\n    return x"}))
+    (record,) = grade(course, "sizes", on(scheduler), no_one)
+    assert isinstance(record, Record)
+    lost = {test.message for test in record.tests if not test.points}
+    assert lost == {
+        "my_relu is not there, because the cell that defines it ends in an error: SyntaxError: expected ':' in line 1"
+    }

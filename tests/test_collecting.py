@@ -7,6 +7,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -50,6 +51,33 @@ def test_honest_archive_is_collected(course: Path) -> None:
     done = collect(course)
     assert done.returncode == 0, done.stderr
     students = ("ada", "张伟", "O'Brien", "van_linus")
+    assert collected(course) == {f"submitted/{student}/sizes/sizes.ipynb" for student in students}
+
+
+@pytest.mark.parametrize(
+    ("platform", "names", "students"),
+    [
+        (
+            "Moodle",
+            [
+                "Ada Lovelace_1234567_assignsubmission_file_sizes.ipynb",
+                "Émilie du Châtelet_7654321_assignsubmission_file/sizes.ipynb",
+            ],
+            {"Ada Lovelace", "Émilie du Châtelet"},
+        ),
+        ("Canvas", ["lovelaceada_LATE_12345_678901_sizes-1.ipynb", "o_neill_777_678902_sizes.ipynb"], {"12345", "777"}),
+    ],
+)
+def test_instructors_guide_reads_the_file_names_of_learning_platforms(
+    course: Path, platform: str, names: list[str], students: set[str]
+) -> None:
+    guide = (ROOT / "site" / "instructors.md").read_text(encoding="utf-8").splitlines()
+    line = next(after for before, after in pairwise(guide) if before.startswith(f"# {platform}: "))
+    with (course / "nbgrader_config.py").open("a") as settings:
+        settings.write(f"\n{line}\n")
+    zip_with(course / "downloaded" / "sizes" / "archive" / "all.zip", *names)
+    done = collect(course)
+    assert done.returncode == 0, done.stderr
     assert collected(course) == {f"submitted/{student}/sizes/sizes.ipynb" for student in students}
 
 

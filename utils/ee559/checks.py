@@ -73,6 +73,7 @@ def first_fault(
     cases: Iterable[tuple[Any, ...]],
     mistakes: Mapping[str, Callable[..., object]] | None = None,
     show: bool = False,
+    call: Callable[..., str] | None = None,
 ) -> str | None:
     """Return the first thing that is wrong with a function, as check_function says it, or None if nothing is.
 
@@ -83,10 +84,11 @@ def first_fault(
         cases: the arguments of each call.
         mistakes: a sentence for each wrong function that is common.
         show: whether to say the value that was expected.
+        call: how a case is written after the function's name, if not as its arguments in brackets.
     """
     for arguments in cases:
         given = copy.deepcopy(arguments)
-        called = f"{getattr(function, '__name__', exercise)}({', '.join(map(_describe, arguments))})"
+        called = f"{getattr(function, '__name__', exercise)}{(call or in_brackets)(*arguments)}"
         try:
             answer = function(*given)
         except NotImplementedError as error:
@@ -193,8 +195,10 @@ def _article(value: object) -> str:
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
-def _describe(value: object) -> str:
-    return f"tensor of {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)
+def in_brackets(*arguments: object) -> str:
+    """Write the arguments of a call, tensors by their shapes."""
+    words = (f"tensor of {tuple(each.shape)}" if isinstance(each, Tensor) else repr(each) for each in arguments)
+    return f"({', '.join(words)})"
 
 
 def _say(exercise: str, wrong: str, see: str) -> None:

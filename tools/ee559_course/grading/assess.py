@@ -1,5 +1,6 @@
 """From a submission to its record: what is asked of it, and what its answers are worth."""
 
+import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 
@@ -8,10 +9,12 @@ from ee559_course.grading.conduct import what_reaches_beyond
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.grading.gradebook import graded_notebook, write_graded_notebook, write_marks
 from ee559_course.grading.intake import Submission
-from ee559_course.grading.judging import Drawn, Question, draw, secret_seed
+from ee559_course.grading.judging import LONGEST_MESSAGE, Drawn, Question, draw, secret_seed
 from ee559_course.grading.record import Record, TestMark
 from ee559_course.grading.run.task import RunResult, Step, Task
 
+MISSING = re.compile(r"NameError: name '(\w+)' is not defined")
+IN_CELL = re.compile(r" \(\S+, line (\d+)\)$")  # IPython's name for a cell says nothing to a reader
 LOOKED_AT = "A person looks at this part before its points count."
 MOST_FLAGS = 5
 
@@ -38,7 +41,9 @@ class Assessment:
             run: what a worker brought back.
         """
         results = {step.cell: step for step in run.steps}
-        marks = {cell: self._drawn.mark(cell, results[cell], run) for cell in self._drawn.questions}
+        marks = {
+            cell: self._explained(self._drawn.mark(cell, results[cell], run), run) for cell in self._drawn.questions
+        }
         beyond = what_reaches_beyond(self.submission.notebook, self._blueprint.notebook)
         held = {cell for cell, mark in marks.items() if beyond and mark.points and self._reported(cell)}
         flags = (_what_is_held(marks, held), *beyond)[:MOST_FLAGS] if held else ()
@@ -60,6 +65,25 @@ class Assessment:
             cpu_seconds=round(run.cpu_seconds, 3),
             peak_memory=run.peak_memory,
         )
+
+    def _explained(self, mark: TestMark, run: RunResult) -> TestMark:
+        """Say, where a test misses a name, what went wrong in the cell that should define it."""
+        if not (missing := MISSING.match(mark.message)):
+            return mark
+        defines = re.compile(rf"^(?:def|class) {missing[1]}\b|^{missing[1]} *=", re.MULTILINE)
+        sources = {cell.id: cell.source for cell in self.submission.notebook.cells}
+        errors = (
+            f"{output['ename']}: {output['evalue']}"
+            for step in run.steps
+            if step.status == "error" and defines.search(sources[step.cell])
+            for output in step.outputs
+            if output["output_type"] == "error"
+        )
+        if not (error := next(errors, "")):
+            return mark
+        why = IN_CELL.sub(r" in line \1", error)
+        words = f"{missing[1]} is not there, because the cell that defines it ends in an error: {why}"
+        return replace(mark, message=words[:LONGEST_MESSAGE])
 
     def _reported(self, cell: str) -> bool:
         return self._drawn.questions[cell].test.reported

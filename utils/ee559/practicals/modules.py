@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ee559.checks import Fault
+from ee559.checks import Fault, in_brackets
 from ee559.layers import layer_table
 from ee559.network import Net
 from ee559.practicals.practical import Part, Practical, by_hand, draw
 
 FirstValues = Callable[[dict[str, nn.Parameter]], dict[str, str]]
+KEEP = "keep layers in attributes or in an nn.ModuleList"
 ENOUGH = 1000  # numbers to tell a uniform distribution by
 PARTS = {"its conv": (32, 1, 5, 5), "its param": (123, 456), "its linear layer": (21, 543)}
 KINDS: dict[str, Callable[[nn.Module], bool]] = {  # how each repair registers its linear layer, and how to see it
@@ -24,15 +25,13 @@ KINDS: dict[str, Callable[[nn.Module], bool]] = {  # how each repair registers i
 }
 
 
-def _registered(module: object) -> dict[str, nn.Parameter]:
-    """Return the parameters by name."""
+def _registered(module: object, advice: str) -> dict[str, nn.Parameter]:
+    """Return the parameters by name; without any, say the advice."""
     if not isinstance(module, nn.Module):
         raise Fault(f"expected an nn.Module, got a {type(module).__name__}")
     named = dict(module.named_parameters())
     if not named:
-        raise Fault(
-            "it has no registered parameters: use nn.Parameter, nn.ModuleList or attributes, not plain tensors or a list"
-        )
+        raise Fault(f"it has no registered parameters: {advice} (lecture 09)")
     return named
 
 
@@ -65,13 +64,13 @@ def _layer(first: FirstValues, make: Callable[..., object]) -> Callable[..., obj
 
     def use(arguments: tuple[Any, ...], x: Tensor) -> object:
         layer = make(*arguments)
-        named = dict(sorted(_registered(layer).items()))
+        named = dict(sorted(_registered(layer, "wrap each tensor in nn.Parameter").items()))
         values = first(named) if "weight" in named else {}
         output = _output(layer, named.values(), x)
         if isinstance(output, Tensor) and output.requires_grad:
             output.sum().backward()
         return {
-            "sizes": {name: parameter.shape for name, parameter in named.items()},
+            "its parameters": {name: parameter.shape for name, parameter in named.items()},
             "output": output,
             **{f"gradient for {name}": "passes" for name, parameter in named.items() if parameter.grad is not None},
             "first values": values,
@@ -118,9 +117,9 @@ def _deep(sizes: Sequence[int], between: type[nn.Module] = nn.ReLU, last: type[n
 def _depth(make: Callable[[Sequence[int]], nn.Module]) -> Callable[..., object]:
     """Return the sizes of the parameters in order, and the output when they have known values."""
 
-    def use(sizes: Sequence[int], x: Tensor) -> object:
-        model = make(sizes)
-        parameters = list(_registered(model).values())
+    def use(arguments: tuple[Any, ...], x: Tensor) -> object:
+        model = make(*arguments)
+        parameters = list(_registered(model, KEEP).values())
         return {"parameters": [p.shape for p in parameters], "output": _output(model, parameters, x)}
 
     return use
@@ -134,7 +133,7 @@ def _what_is_forgotten(repairs: Callable[[], Sequence[nn.Module]]) -> Callable[[
         if not isinstance(made, list | tuple) or len(made) != len(KINDS):
             raise Fault("expected a list of four modules")
         for number, (module, (kind, is_there)) in enumerate(zip(made, KINDS.items(), strict=True)):
-            sizes = [tuple(parameter.shape) for parameter in _registered(module).values()]
+            sizes = [tuple(parameter.shape) for parameter in _registered(module, KEEP).values()]
             if not is_there(module):
                 raise Fault(f"module {number} has no {kind}")
             if forgotten := [name for name, size in PARTS.items() if size not in sizes]:
@@ -142,6 +141,10 @@ def _what_is_forgotten(repairs: Callable[[], Sequence[nn.Module]]) -> Callable[[
         return {f"parameters of module {number}": len(list(module.parameters())) for number, module in enumerate(made)}
 
     return use
+
+
+def _made_and_called(arguments: tuple[Any, ...], x: Tensor) -> str:
+    return in_brackets(*arguments) + in_brackets(x)
 
 
 def _conv_counts(c: int, d: int, k: int, h: int, w: int, bias: int = 1, pad: int = 0) -> tuple[int, int]:
@@ -177,6 +180,7 @@ modules = Practical(
             ],
             see=("04", "Shapes of the parameters"),
             use=lambda answer: by_hand("Linear")(_linear(answer)),
+            call=_made_and_called,
             mistakes={
                 "the weight is (in, out), and should be (out, in)": _linear(_Turned),
                 "there is a bias even with bias=False": _linear(lambda i, o, bias=True: nn.Linear(i, o)),
@@ -193,6 +197,7 @@ modules = Practical(
             ],
             see=("04", "The convolutional layer"),
             use=lambda answer: by_hand("Conv2d")(_convolution(answer)),
+            call=_made_and_called,
             mistakes={
                 "the weight is (in, out, h, w)": _convolution(lambda i, o, k, s=1, p=0: nn.ConvTranspose2d(i, o, k)),
                 "the stride is not used": _convolution(_conv(stride=1)),
@@ -209,12 +214,13 @@ modules = Practical(
         "Deep": Part(
             _depth(_deep),
             cases=[
-                ([4, 3], draw(5, 4).float()),
-                ([6, 5, 4, 3], draw(2, 6).float()),
-                ([12, 5, 3], draw(4, 1, 3, 4).float()),
+                (([4, 3],), draw(5, 4).float()),
+                (([6, 5, 4, 3],), draw(2, 6).float()),
+                (([12, 5, 3],), draw(4, 1, 3, 4).float()),
             ],
             see=("09", "Lists that register"),
             use=_depth,
+            call=_made_and_called,
             mistakes={
                 "no ReLU between the layers": _depth(lambda sizes: _deep(sizes, between=nn.Identity)),
                 "a ReLU after the last layer": _depth(lambda sizes: _deep(sizes, last=nn.ReLU)),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ee559.checks import Fault
+from ee559.checks import Fault, in_brackets
 from ee559.mnist import load_mnist
 from ee559.practicals.practical import Part, Practical, draw
 from ee559.targets import one_hot_targets
@@ -99,6 +99,16 @@ def _full_batches(model: nn.Module, x: Tensor, z: Tensor, size: int) -> int:
     return compute_nb_errors(model, x[:whole], z[:whole], size) if whole else 0
 
 
+def _judged(wrong: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., object]:
+    """Count what a rule says is wrong in each mini-batch of outputs and targets."""
+
+    @torch.no_grad()
+    def count(model: nn.Module, x: Tensor, z: Tensor, size: int) -> int:
+        return sum(int(wrong(model(one), t).sum()) for one, t in zip(x.split(size), z.split(size), strict=True))
+
+    return _counted(count)
+
+
 class _Test:
     """Give a number of errors to each model in the order in which they were trained."""
 
@@ -184,6 +194,7 @@ network = Practical(
             ],
             see=("06", "A gradient for the target"),
             use=_after,
+            call=lambda *arguments: in_brackets(LINEAR, *arguments),
             mistakes={
                 "gradients add up: they are not set to zero": _after(partial(_train, zero=False)),
                 "the last mini-batch is lost": _after(partial(_train, last=False)),
@@ -202,14 +213,15 @@ network = Practical(
             ],
             see=("07", "Winner takes all"),
             use=_counted,
+            call=lambda *arguments: in_brackets(nn.Identity(), *arguments),
             mistakes={
                 "the last mini-batch is lost": _counted(_full_batches),
                 "the samples that are right": _counted(lambda m, x, z, s: len(x) - compute_nb_errors(m, x, z, s)),
-                "it looks for a target below zero, and here targets are 0 and 1": _counted(
-                    lambda m, x, z, s: int((z.gather(1, x.argmax(1, keepdim=True)) < 0).sum())
+                "it looks for a target below zero, and here targets are 0 and 1": _judged(
+                    lambda x, z: z.gather(1, x.argmax(1, keepdim=True)) < 0
                 ),
-                "signs, counted for each unit": _counted(lambda m, x, z, s: int((x * z < 0).sum())),
-                "the maximum along the samples": _counted(lambda m, x, z, s: int((x.argmax(0) != z.argmax(0)).sum())),
+                "signs, counted for each unit": _judged(lambda x, z: x * z < 0),
+                "the maximum along the samples": _judged(lambda x, z: x.argmax(0) != z.argmax(0)),
             },
         ),
         "error_rates": Part(
@@ -217,6 +229,7 @@ network = Practical(
             cases=[(1,), (4,)],
             see=("07", "Does it work?"),
             use=_rates,
+            call=lambda nb_runs: f"(make_model, train, test, {nb_runs})",
             mistakes={
                 "a share between 0 and 1, and not a percentage": _rates(_scaled(1)),
                 "the number of errors, and not the rate": _rates(_scaled(_Test.nb_samples)),
@@ -231,6 +244,7 @@ network = Practical(
             cases=[(1,), (7,), (MANY,)],
             see=("08", "The network"),
             use=_net,
+            call=lambda nb_samples: f"()(tensor of ({nb_samples}, 1, 28, 28))",
         ),
     }
 )

@@ -25,6 +25,7 @@ class Part:
         mistakes: for each sentence about a common mistake, a function that makes it.
         use: how to try an answer; by default it is called with the case. What it returns under names is compared
             name by name.
+        call: how a case is written after the name, if not as its arguments in brackets.
     """
 
     reference: Callable[..., object]
@@ -32,6 +33,7 @@ class Part:
     see: tuple[str, str]
     mistakes: Mapping[str, Callable[..., object]] = field(default_factory=dict)
     use: Callable[[Any], Callable[..., object]] | None = None
+    call: Callable[..., str] | None = None
 
     def fault(self, name: str, answer: Any) -> str | None:
         """Return the first thing that is wrong with an answer, or None."""
@@ -41,7 +43,7 @@ class Part:
         if self.use:
             tried = self.use(answer)
             tried.__name__ = name
-        return first_fault(name, tried, self.reference, self.cases, self.mistakes, show=True)
+        return first_fault(name, tried, self.reference, self.cases, self.mistakes, show=True, call=self.call)
 
 
 class Practical:

@@ -32,16 +32,23 @@ function render({ model, el }) {
     const x = (k) => 70 + (k * (width - 110)) / Math.max(1, times.length - 1);
     const y = (seconds) => 25 + ((high - Math.log10(seconds)) / Math.max(0.1, high - low)) * (height - 75);
     const svg = drawing("svg", { viewBox: `0 0 ${width} ${height}`, width, role: "img", "aria-label": `times from ${duration(Math.min(...all))} to ${duration(Math.max(...all))}; loop above, batch below` });
+    const decades = Array.from({ length: Math.max(0, Math.floor(high) - Math.ceil(low) + 1) }, (_, k) => 10 ** (Math.ceil(low) + k));
+    for (const seconds of decades.length > 1 ? decades : [Math.min(...all), Math.max(...all)]) {
+      svg.append(
+        drawing("line", { x1: 64, x2: width - 40, y1: y(seconds), y2: y(seconds), stroke: "var(--line)", "stroke-width": 0.5 }),
+        drawing("text", { x: 58, y: y(seconds) + 4, "text-anchor": "end", "font-size": 12, class: "ink" }, duration(seconds)),
+      );
+    }
     for (const [kind, colour, dash, mark] of [["loop", ORANGE, "none", "■ loop"], ["batch", PURPLE, "7 4", "● batch"]]) {
       svg.append(drawing("polyline", { points: times.map((one, k) => `${x(k)},${y(one[kind])}`).join(" "), fill: "none", stroke: colour, "stroke-width": 3, "stroke-dasharray": dash }));
       times.forEach((one, k) => svg.append(kind === "loop" ? drawing("rect", { x: x(k) - 5, y: y(one.loop) - 5, width: 10, height: 10, fill: colour }) : drawing("circle", { cx: x(k), cy: y(one.batch), r: 5.5, fill: colour })));
       const end = times[times.length - 1][kind];
-      svg.append(drawing("text", { x: width - 8, y: y(end) + (kind === "loop" ? -12 : 20), "text-anchor": "end", "font-size": 14, class: "ink" }, mark));
+      svg.append(drawing("text", { x: width - 8, y: y(end) + (kind === "loop" ? -12 : 20), "text-anchor": "end", "font-size": 14, "font-weight": 600, fill: colour }, mark));
     }
     times.forEach((one, k) => svg.append(drawing("text", { x: x(k), y: height - 22, "text-anchor": "middle", "font-size": 13, class: "ink" }, number(one.batch_size))));
     svg.append(
       drawing("text", { x: width / 2, y: height - 4, "text-anchor": "middle", "font-size": 13, class: "ink" }, "batch size"),
-      drawing("text", { x: 4, y: 15, "font-size": 13, class: "ink" }, "time, logarithmic"),
+      drawing("text", { x: 4, y: 15, "font-size": 13, class: "ink" }, "time (logarithmic)"),
       drawing("line", { x1: x(place), x2: x(place), y1: 22, y2: height - 40, stroke: "currentColor", "stroke-width": 1.5, "stroke-dasharray": "2 3" }),
     );
     chart.replaceChildren(svg);
