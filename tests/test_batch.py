@@ -226,7 +226,9 @@ def test_command_says_what_needs_a_look_by_its_exit_status_and_in_json(tmp_path:
     done = subprocess.run([*command, "--json"], capture_output=True, text=True)
     assert done.returncode == 3
     events = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [event["event"] for event in events] == ["begun", "unchanged", "quarantined"]
+    assert [event["event"] for event in events] == ["begun", "unchanged", "quarantined", "ended"]
+    assert "points" in events[1] and "points" not in events[2]
+    assert events[3] == {"event": "ended", "total": 2, "graded": 1, "quarantined": 1, "to_look_at": 0}
     assert events[2]["reason"] and events[2]["remedy"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 3

@@ -242,7 +242,7 @@ def test_a_file_that_is_not_canvas_own_is_refused_with_its_name(
 def test_unknown_kinds_and_practicals_are_refused(course: CourseFolder) -> None:
     with pytest.raises(ValueError, match="expected canvas or moodle"):
         export_grades(course, "sizes", "blackboard")
-    with pytest.raises(ValueError, match="filters is not in the gradebook"):
+    with pytest.raises(ValueError, match="nothing of filters is graded yet"):
         export_grades(course, "filters", "moodle")
     with pytest.raises(ValueError, match="expected one of ID"):
         export_grades(course, "sizes", "canvas", identifier="Shoe size")

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from ee559_course.grading.course_folder import CourseFolder
+from ee559_course.grading.record import HELD_BACK, read_records
 from ee559_course.grading.report import LONGEST_WORDS, write_report
 from graded_course import FORMULA, GRADED, SCRIPT, ZOE, make_course
 from playwright.sync_api import Browser
@@ -189,9 +191,18 @@ def test_a_class_of_which_nothing_is_graded_has_a_report(another: CourseFolder) 
     assert "Nothing is graded yet." in words_of(report_of(another))
 
 
+def test_what_is_held_back_is_no_mistake(another: CourseFolder) -> None:
+    (record,) = (record for record in read_records(another.grading("sizes")) if record.student == "fred")
+    tests = tuple(replace(test, points=0.0, message=HELD_BACK) for test in record.tests)
+    shutil.rmtree(another.grading("sizes") / "records")
+    replace(record, tests=tests).write(another.grading("sizes"))
+    write_report(another, "sizes")
+    assert HELD_BACK not in words_of(report_of(another))
+
+
 def test_gradebook_without_the_practical_is_told_of_the_remedy(another: CourseFolder) -> None:
     another.gradebook_file.unlink()
-    with pytest.raises(ValueError, match="generate_assignment"):
+    with pytest.raises(ValueError, match="run `ee559 grade sizes`"):
         write_report(another, "sizes")
 
 

@@ -10,12 +10,11 @@ from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.grading.gradebook import graded_notebook, write_graded_notebook, write_marks
 from ee559_course.grading.intake import Submission
 from ee559_course.grading.judging import LONGEST_MESSAGE, Drawn, Question, draw, secret_seed
-from ee559_course.grading.record import Record, TestMark
+from ee559_course.grading.record import HELD_BACK, Record, TestMark
 from ee559_course.grading.run.task import RunResult, Step, Task
 
 MISSING = re.compile(r"NameError: name '(\w+)' is not defined")
 IN_CELL = re.compile(r" \(\S+, line (\d+)\)$")  # IPython's name for a cell says nothing to a reader
-LOOKED_AT = "A person looks at this part before its points count."
 MOST_FLAGS = 5
 
 
@@ -96,7 +95,7 @@ def _what_is_held(marks: Mapping[str, TestMark], held: Set[str]) -> str:
 
 
 def _held(mark: TestMark) -> TestMark:
-    return replace(mark, points=0.0, message=LOOKED_AT)
+    return replace(mark, points=0.0, message=HELD_BACK)
 
 
 def assess(

@@ -40,13 +40,15 @@ def grade(
     from ee559_course.grading.batch import Options
     from ee559_course.grading.batch import grade as grade_all
     from ee559_course.grading.pool import PoolOptions
-    from ee559_course.grading.progress import json_lines, live_table, summary
+    from ee559_course.grading.progress import json_end, json_lines, live_table, summary
 
     pool = PoolOptions(workers, scheduler, unconfined)
-    with _errors(), json_lines() if json else live_table(console) as listen:
+    with _errors(again), json_lines() if json else live_table(console) as listen:
         records = grade_all(_folder(course), practical, Options(again, students or (), pool), listen)
     looked_at = [record for record in records if record.reason or record.flags]
-    if not json:
+    if json:
+        json_end(records)
+    else:
         summary(console, records, looked_at.__contains__)
     raise typer.Exit(NEEDS_A_LOOK if looked_at else 0)
 
@@ -136,8 +138,8 @@ def _folder(course: Path) -> "CourseFolder":
 
 
 @contextmanager
-def _errors() -> Iterator[None]:
-    """Print what the instructor can mend as one message, and exit with 1."""
+def _errors(again: bool = False) -> Iterator[None]:
+    """Print what the instructor can mend as one message, and exit with 1; say whether a stopped grading goes on."""
     from ee559_course.grading.pool import GradingError
     from ee559_course.practicals.release import ReleaseError
 
@@ -147,5 +149,6 @@ def _errors() -> Iterator[None]:
         console.print(f"[red]✗[/] {escape(str(error))}", highlight=False)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        console.print("Stopped. What is graded stays; the same command goes on from here.", highlight=False)
+        then = "with --again, the same command begins anew" if again else "the same command goes on from here"
+        console.print(f"Stopped. What is graded stays; {then}.", highlight=False)
         raise typer.Exit(130) from None

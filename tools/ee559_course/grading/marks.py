@@ -91,7 +91,7 @@ def read_marks(course: CourseFolder, practical: str) -> ClassMarks:
             assignment = gradebook.find_assignment(practical)
         except MissingEntry:
             raise ValueError(
-                f"{practical} is not in the gradebook: run `nbgrader generate_assignment {practical} --create` first."
+                f"nothing of {practical} is graded yet: collect what was handed in, and run `ee559 grade {practical}`."
             ) from None
         cells = {cell.id: cell for book in assignment.notebooks for cell in (*book.grade_cells, *book.task_cells)}
         maxima = {key: float(cell.max_score or 0) for key, cell in cells.items()}

@@ -28,11 +28,20 @@ def json_lines() -> Iterator[Listener]:
         else:
             told["student"] = event.student
         if event.record is not None:
-            told |= {"points": event.record.points, "max_points": event.record.max_points}
+            if event.record.graded:  # without a mark there are no points, and not 0
+                told |= {"points": event.record.points, "max_points": event.record.max_points}
             told |= {key: value for key, value in asdict(event.record).items() if key not in ("student", "tests")}
         print(json.dumps(told), flush=True)
 
     yield listen
+
+
+def json_end(records: list[Record]) -> None:
+    """Print a last line of JSON: how many submissions there are, graded, in quarantine and to be looked at."""
+    graded = sum(record.graded for record in records)
+    flagged = sum(bool(record.flags) for record in records)
+    counts = {"total": len(records), "graded": graded, "quarantined": len(records) - graded, "to_look_at": flagged}
+    print(json.dumps({"event": "ended", **counts}), flush=True)
 
 
 @contextmanager

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
+HELD_BACK = "A person looks at this part before its points count."
+
 
 class Quarantine(Exception):
     """A submission cannot be graded as it is.
@@ -43,6 +45,11 @@ class TestMark:
     points: float
     max_points: float
     message: str = ""
+
+    @property
+    def held_back(self) -> bool:
+        """Whether its points wait for a person."""
+        return self.message == HELD_BACK
 
 
 @dataclass(frozen=True)

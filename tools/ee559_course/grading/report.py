@@ -91,7 +91,9 @@ def write_report(course: CourseFolder, practical: str) -> Path:
         parts_plot=_parts_plot(parts) if graded else None,
         tests=_test_rows(outline, runs),
         mistakes=_mistakes(course, outline, [mark.student for mark in graded])[:MOST_ROWS],
-        messages=_common(test.message for record in runs for test in record.tests if test.message)[:MOST_ROWS],
+        messages=_common(
+            test.message for record in runs for test in record.tests if test.message and not test.held_back
+        )[:MOST_ROWS],
         costs=_costs(runs),
         quantiles=QUANTILES,
         slowest=sorted(runs, key=lambda record: -record.seconds)[:10],
@@ -165,6 +167,8 @@ def _test_rows(outline: Outline, runs: Sequence[Record]) -> list[TestRow]:
     messages: dict[str, list[str]] = {}
     for record in runs:
         for test in record.tests:
+            if test.held_back:
+                continue
             tried[test.cell] += 1
             if test.points < test.max_points:
                 messages.setdefault(test.cell, []).append(test.message)
