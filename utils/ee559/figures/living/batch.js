@@ -43,7 +43,7 @@ function render({ model, el }) {
       svg.append(drawing("polyline", { points: times.map((one, k) => `${x(k)},${y(one[kind])}`).join(" "), fill: "none", stroke: colour, "stroke-width": 3, "stroke-dasharray": dash }));
       times.forEach((one, k) => svg.append(kind === "loop" ? drawing("rect", { x: x(k) - 5, y: y(one.loop) - 5, width: 10, height: 10, fill: colour }) : drawing("circle", { cx: x(k), cy: y(one.batch), r: 5.5, fill: colour })));
       const end = times[times.length - 1][kind];
-      svg.append(drawing("text", { x: width - 8, y: y(end) + (kind === "loop" ? -12 : 20), "text-anchor": "end", "font-size": 14, "font-weight": 600, fill: colour }, mark));
+      svg.append(drawing("text", { x: width - 8, y: y(end) + (kind === "loop" ? -12 : 24), "text-anchor": "end", "font-size": 14, "font-weight": 600, fill: colour }, mark));
     }
     times.forEach((one, k) => svg.append(drawing("text", { x: x(k), y: height - 22, "text-anchor": "middle", "font-size": 13, class: "ink" }, number(one.batch_size))));
     svg.append(
