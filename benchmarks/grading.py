@@ -138,7 +138,7 @@ def _otter(course: CourseFolder, folder: Path, stock: Cost, expected: dict[str, 
 
 def _grade(course: CourseFolder, workers: int, practical: str = PRACTICAL, peak: Peak | None = None) -> Run:
     command = [BIN / "ee559", "grade", practical, "--workers", str(workers), "--json"]
-    done = run(command, course.root, keep=lambda line: '"graded"' in line, watch=peak.look if peak else None)
+    done = run(command, course.root, keep=lambda line: '"event": "graded"' in line, watch=peak.look if peak else None)
     return _must_end(done, course.root, NEEDS_A_LOOK)
 
 
