@@ -45,6 +45,12 @@ def on(scheduler: str, **options: Any) -> Options:
     return Options(pool=PoolOptions(scheduler=scheduler), **options)
 
 
+def command_of(process: psutil.Process) -> str:
+    with contextlib.suppress(psutil.NoSuchProcess):  # what runs a submission may end while we look
+        return " ".join(process.cmdline())
+    return ""
+
+
 def hand_in_a_class(course: CourseFolder, students: int = 16) -> None:
     """Hand in a class: right and wrong answers, texts, an untouched release, and what cannot be read."""
     wrong = ("def my_relu(x):\n    return x.abs()", "def my_relu(x):\n    return x", "def my_relu(x):\n    pass")
@@ -181,8 +187,8 @@ def test_worker_that_dies_is_replaced_and_its_submission_tried_again(tmp_path: P
 
     def kill_a_worker(event: Event) -> None:
         if event.kind == "graded" and not killed:
-            servers = [p for p in psutil.Process().children(recursive=True) if "fork_server" in " ".join(p.cmdline())]
-            worker = next(each for each in servers[0].parents() if "spawn_main" in " ".join(each.cmdline()))
+            servers = [p for p in psutil.Process().children(recursive=True) if "fork_server" in command_of(p)]
+            worker = next(each for each in servers[0].parents() if "spawn_main" in command_of(each))
             worker.kill()
             killed.append(worker.pid)
 

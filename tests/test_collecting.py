@@ -1,5 +1,6 @@
 """Downloaded archives are looked at before they are extracted, and file names make no paths."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -7,7 +8,6 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from io import BytesIO
-from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -71,10 +71,10 @@ def test_honest_archive_is_collected(course: Path) -> None:
 def test_instructors_guide_reads_the_file_names_of_learning_platforms(
     course: Path, platform: str, names: list[str], students: set[str]
 ) -> None:
-    guide = (ROOT / "site" / "instructors.md").read_text(encoding="utf-8").splitlines()
-    line = next(after for before, after in pairwise(guide) if before.startswith(f"# {platform}: "))
+    guide = (ROOT / "site" / "instructors.md").read_text(encoding="utf-8")
+    setting = re.split(r"\n(?:# |```)", guide.partition(f"\n# {platform}: ")[2])[0].partition("\n")[2]
     with (course / "nbgrader_config.py").open("a") as settings:
-        settings.write(f"\n{line}\n")
+        settings.write(f"\n{setting}\n")
     zip_with(course / "downloaded" / "sizes" / "archive" / "all.zip", *names)
     done = collect(course)
     assert done.returncode == 0, done.stderr
