@@ -190,7 +190,7 @@ def _take_apart(course: CourseFolder, practical: str) -> tuple[dict[str, float],
     folder.mkdir(parents=True, exist_ok=True)
     questions, secret, parts = read_questions(blueprint.notebook), course_secret(course), _Parts()
     students = [f"student-{number:04}" for number in range(TAKEN_APART[practical])]
-    worker, results = Worker(Limits()), {}
+    worker, results, gradebook = Worker(Limits()), {}, course.gradebook()
     for again in (False, True):  # what is imported or read at the first use is not counted
         parts.found.clear()
         for student in students:
@@ -203,11 +203,12 @@ def _take_apart(course: CourseFolder, practical: str) -> tuple[dict[str, float],
                 results[student] = (len(task), worker.run(Task.from_json(task)))
             with parts.time("judge and write"):
                 found = RunResult.from_json(results[student][1])
-                record = assessment.record(course, found)
+                record = assessment.record(course, gradebook, found)
             with parts.time("log and record"):
                 write_log(folder, record, found)
                 record.write(folder)
     worker.close()
+    gradebook.close()
     means = {name: statistics.mean(seconds) for name, seconds in parts.found.items()}
     sent = statistics.mean(size for size, _ in results.values())
     brought = statistics.mean(len(result) for _, result in results.values())

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 
+from nbgrader.api import Gradebook
+
 from ee559_course.grading.blueprint import Blueprint
 from ee559_course.grading.conduct import what_reaches_beyond
 from ee559_course.grading.course_folder import CourseFolder
@@ -32,11 +34,12 @@ class Assessment:
     _blueprint: Blueprint
     _drawn: Drawn
 
-    def record(self, course: CourseFolder, run: RunResult) -> Record:
+    def record(self, course: CourseFolder, gradebook: Gradebook, run: RunResult) -> Record:
         """Judge what came, write notebook and gradebook, and return the record, which is still to be written.
 
         Args:
             course: where to write.
+            gradebook: of the course, open.
             run: what a worker brought back.
         """
         results = {step.cell: step for step in run.steps}
@@ -50,7 +53,7 @@ class Assessment:
         notebook = graded_notebook(self.submission.notebook, results, marks)
         student, practical = self.submission.student, self._blueprint.practical
         write_graded_notebook(course, student, self._blueprint, notebook)
-        write_marks(course, student, practical, notebook, held)
+        write_marks(gradebook, course, student, practical, notebook, held)
         return Record(
             student,
             practical,

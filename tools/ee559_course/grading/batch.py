@@ -10,6 +10,7 @@ from itertools import chain
 import filelock
 import torch
 from distributed import Future, as_completed
+from nbgrader.api import Gradebook
 
 from ee559_course.grading.assess import Assessment, assess
 from ee559_course.grading.blueprint import Blueprint, read_blueprint
@@ -120,6 +121,7 @@ class _Batch:
         self._questions = read_questions(blueprint.notebook)
         self._secret = course_secret(course)
         self._records: dict[str, Record] = {}
+        self._gradebook: Gradebook
 
     def run(self) -> list[Record]:
         """Grade what is new or has changed."""
@@ -135,7 +137,7 @@ class _Batch:
         todo = (found for student in students if (found := self._take_in(student)) is not None)
         first = next(todo, None)
         if first is not None:  # starting workers takes seconds
-            with connect(self._options.pool) as pool:
+            with connect(self._options.pool) as pool, self._course.gradebook() as self._gradebook:
                 for slow in self._run_side_by_side(pool, chain([first], todo)):
                     self._finish(slow, self._begin(pool, slow), alone=True)
         return [self._records[student] for student in sorted(self._records)]
@@ -187,7 +189,7 @@ class _Batch:
             run = RunResult.from_json(future.result())
             if run.waited and not alone:
                 return False
-            record = assessment.record(self._course, run)
+            record = assessment.record(self._course, self._gradebook, run)
         except Exception as error:  # such as that a worker died twice: the other submissions go on
             what = "graded" if run else "run"
             reason = f"it could not be {what}: {type(error).__name__}: {error}"[:500]

@@ -4,12 +4,14 @@ import os
 import sqlite3
 import time
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
+from nbgrader.api import Gradebook
 from nbgrader.preprocessors import AssignLatePenalties
 from nbgrader.utils import compute_checksum, determine_grade, parse_utc
 from sqlalchemy.exc import SAWarning
@@ -93,13 +95,19 @@ def write_graded_notebook(course: CourseFolder, student: str, blueprint: Bluepri
 
 
 def write_marks(
-    course: CourseFolder, student: str, practical: str, notebook: NotebookNode, to_look_at: Collection[str] = ()
+    gradebook: Gradebook,
+    course: CourseFolder,
+    student: str,
+    practical: str,
+    notebook: NotebookNode,
+    to_look_at: Collection[str] = (),
 ) -> None:
     """Write a graded notebook's points and comments into the gradebook, as nbgrader's own autograder does.
 
     A grade that a person has given stays, and is marked to be looked at again.
 
     Args:
+        gradebook: open; it stays so for the next submission, because to open one takes longer than to write in it.
         course: whose gradebook it is.
         student: id.
         practical: its name.
@@ -111,7 +119,7 @@ def write_marks(
     stamp = course.submitted(student, practical) / "timestamp.txt"
     if stamp.is_file() and not stamp.is_symlink() and (said := _timestamp(stamp)):
         options["timestamp"] = said
-    with course.gradebook() as gradebook, warnings.catch_warnings():
+    with _closing_session(gradebook), warnings.catch_warnings():
         warnings.simplefilter("ignore", SAWarning)  # of nbgrader's own way to add a submission
         gradebook.update_or_create_student(student)
         gradebook.update_or_create_submission(practical, student, **options)
@@ -129,6 +137,15 @@ def write_marks(
         had_penalty = submitted.late_submission_penalty
     if late or had_penalty:
         _assign_late_penalty(course, student, practical, notebook)
+
+
+@contextmanager
+def _closing_session(gradebook: Gradebook) -> Iterator[None]:
+    """Forget in the end what was read, and undo what was not committed, so that the next one begins afresh."""
+    try:
+        yield
+    finally:
+        gradebook.db.remove()
 
 
 def _timestamp(path: Path) -> str | None:

@@ -6,7 +6,11 @@ import importlib
 PRELOADED = (
     "IPython.core.application",
     "IPython.core.completer",
+    "IPython.core.completerlib",
+    "IPython.core.logger",
     "IPython.core.magics",
+    "IPython.core.oinspect",
+    "bdb",
     "ee559.practicals.batches",
     "ee559.practicals.filters",
     "ee559.practicals.modules",
@@ -15,6 +19,7 @@ PRELOADED = (
     "matplotlib.pyplot",
     "matplotlib_inline.backend_inline",
     "torch._dynamo",  # the first optimiser imports it
+    "torch._subclasses.schema_check_mode",  # and the first gradient this
     "torchvision.datasets",
 )
 
@@ -22,11 +27,13 @@ PRELOADED = (
 def preload() -> None:
     """Import what notebooks import, and see that MNIST is unpacked, before there is anything to fork."""
     from ee559.mnist import unpacked_root
+    from matplotlib.backends.registry import backend_registry
 
     gc.disable()  # imports leave no garbage, and to look for it takes an eighth of their time
     for name in PRELOADED:
         importlib.import_module(name)
     unpacked_root()
+    backend_registry.list_all()  # type: ignore[no-untyped-call]  # which it reads from every installed package
     gc.collect()
     gc.freeze()
     gc.enable()
