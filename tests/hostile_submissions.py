@@ -161,13 +161,13 @@ HOSTILE = (
         "    try: time.sleep(600)",
         "    except BaseException: pass",
     ),
-    ends(  # slowly, so that the look at it comes before the limit at which Python raises MemoryError
+    ends(
         "takes all memory",
         "memory",
         "import contextlib, time",
         "kept = []",
         "while True:",
-        "    with contextlib.suppress(MemoryError):",  # at the limit of the process it holds what it has
+        "    with contextlib.suppress(MemoryError):",  # at its limit it holds on, until somebody looks
         "        kept.append(bytearray(20_000_000))",
         "    time.sleep(0.02)",
     ),
