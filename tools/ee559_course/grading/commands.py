@@ -43,7 +43,9 @@ def grade(
     from ee559_course.grading.progress import json_end, json_lines, live_table, summary
 
     pool = PoolOptions(workers, scheduler, unconfined)
-    with _errors(again), json_lines() if json else live_table(console) as listen:
+    then = "with --again, the same command begins anew" if again else "the same command goes on from here"
+    stopped = f"Stopped. What is graded stays; {then}."
+    with _errors(stopped), json_lines() if json else live_table(console) as listen:
         records = grade_all(_folder(course), practical, Options(again, students or (), pool), listen)
     looked_at = [record for record in records if record.reason or record.flags]
     if json:
@@ -138,8 +140,8 @@ def _folder(course: Path) -> "CourseFolder":
 
 
 @contextmanager
-def _errors(again: bool = False) -> Iterator[None]:
-    """Print what the instructor can mend as one message, and exit with 1; say whether a stopped grading goes on."""
+def _errors(stopped: str = "Stopped.") -> Iterator[None]:
+    """Print what the instructor can mend as one message, and exit with 1; with 130, and the words for it, on Ctrl+C."""
     from ee559_course.grading.pool import GradingError
     from ee559_course.practicals.release import ReleaseError
 
@@ -149,6 +151,5 @@ def _errors(again: bool = False) -> Iterator[None]:
         console.print(f"[red]✗[/] {escape(str(error))}", highlight=False)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        then = "with --again, the same command begins anew" if again else "the same command goes on from here"
-        console.print(f"Stopped. What is graded stays; {then}.", highlight=False)
+        console.print(stopped, highlight=False)
         raise typer.Exit(130) from None
