@@ -1,6 +1,7 @@
 """Batches: nothing is lost however they end, nothing is graded twice, and one grades at a time."""
 
 import contextlib
+import copy
 import json
 import os
 import random
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import filelock
+import nbformat
 import psutil
 import pytest
 from course_copies import LINUX_ONLY, course_at, hand_in, released, solved
@@ -20,6 +22,7 @@ from distributed import LocalCluster
 from ee559_course.cli import app
 from ee559_course.grading.batch import Event, Options, course_secret, grade
 from ee559_course.grading.course_folder import CourseFolder
+from ee559_course.grading.gradebook import write_marks
 from ee559_course.grading.pool import GradingError, PoolOptions
 from ee559_course.grading.record import Record, read_records
 from ee559_course.practicals.release import ReleaseError
@@ -145,6 +148,30 @@ def test_grades_given_by_hand_stay_when_a_practical_is_graded_again(scheduler: s
         assert gradebook.find_submission("sizes", "ada").score == 24 - 1 + 2.5
         assert gradebook.find_grade("test-relu-values", "sizes", "sizes", "ada").needs_manual_grade
         assert gradebook.find_comment("words-receptive-field", "sizes", "sizes", "ada").manual_comment == "Nearly."
+
+
+def test_marks_that_could_not_be_written_whole_are_not_written_with_the_next_ones(
+    scheduler: str, tmp_path: Path
+) -> None:
+    course = course_at(tmp_path / "course")
+    hand_in(course, "ada", solved())
+    hand_in(course, "grace", solved())
+    grade(course, "sizes", on(scheduler), no_one)
+    right = nbformat.read(course.autograded("grace", "sizes") / "sizes.ipynb", as_version=4)
+    broken = copy.deepcopy(right)
+    broken.cells = [cell for cell in broken.cells if cell.id != "test-conv-stride"]
+    for cell in broken.cells:
+        if cell.id.startswith("test-"):
+            cell.outputs = [nbformat.v4.new_output("error", ename="AssertionError", evalue="wrong", traceback=[])]
+    with course.gradebook() as gradebook:
+        with pytest.raises(KeyError, match="test-conv-stride"):
+            write_marks(gradebook, course, "ada", "sizes", broken)
+        write_marks(gradebook, course, "grace", "sizes", right)
+    with course.gradebook() as gradebook:
+        assert {each.student.id: each.score for each in gradebook.assignment_submissions("sizes")} == {
+            "ada": 24,
+            "grace": 24,
+        }
 
 
 def test_gradebook_is_backed_up_before_it_is_touched(scheduler: str, tmp_path: Path) -> None:

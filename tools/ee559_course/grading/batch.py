@@ -81,7 +81,8 @@ def grade(course: CourseFolder, practical: str, options: Options, listen: Listen
     with _alone(course):
         blueprint = read_blueprint(course, practical)
         back_up(course)
-        return _Batch(course, blueprint, options, listen).run()
+        with course.gradebook() as gradebook:
+            return _Batch(course, gradebook, blueprint, options, listen).run()
 
 
 @contextlib.contextmanager
@@ -115,13 +116,15 @@ def course_secret(course: CourseFolder) -> bytes:
 
 
 class _Batch:
-    def __init__(self, course: CourseFolder, blueprint: Blueprint, options: Options, listen: Listener) -> None:
-        self._course, self._blueprint, self._options, self._listen = course, blueprint, options, listen
+    def __init__(
+        self, course: CourseFolder, gradebook: Gradebook, blueprint: Blueprint, options: Options, listen: Listener
+    ) -> None:
+        self._course, self._gradebook, self._blueprint = course, gradebook, blueprint
+        self._options, self._listen = options, listen
         self._folder = course.grading(blueprint.practical)
         self._questions = read_questions(blueprint.notebook)
         self._secret = course_secret(course)
         self._records: dict[str, Record] = {}
-        self._gradebook: Gradebook
 
     def run(self) -> list[Record]:
         """Grade what is new or has changed."""
@@ -137,7 +140,7 @@ class _Batch:
         todo = (found for student in students if (found := self._take_in(student)) is not None)
         first = next(todo, None)
         if first is not None:  # starting workers takes seconds
-            with connect(self._options.pool) as pool, self._course.gradebook() as self._gradebook:
+            with connect(self._options.pool) as pool:
                 for slow in self._run_side_by_side(pool, chain([first], todo)):
                     self._finish(slow, self._begin(pool, slow), alone=True)
         return [self._records[student] for student in sorted(self._records)]

@@ -4,8 +4,8 @@ import os
 import sqlite3
 import time
 import warnings
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +107,7 @@ def write_marks(
     A grade that a person has given stays, and is marked to be looked at again.
 
     Args:
-        gradebook: open; it stays so for the next submission, because to open one takes longer than to write in it.
+        gradebook: open; it stays so for the next submission, because to open one takes as long as to write in it.
         course: whose gradebook it is.
         student: id.
         practical: its name.
@@ -119,7 +119,8 @@ def write_marks(
     stamp = course.submitted(student, practical) / "timestamp.txt"
     if stamp.is_file() and not stamp.is_symlink() and (said := _timestamp(stamp)):
         options["timestamp"] = said
-    with _closing_session(gradebook), warnings.catch_warnings():
+    with ExitStack() as end, warnings.catch_warnings():
+        end.callback(gradebook.db.remove)  # forgets what was read and undoes what was not committed
         warnings.simplefilter("ignore", SAWarning)  # of nbgrader's own way to add a submission
         gradebook.update_or_create_student(student)
         gradebook.update_or_create_submission(practical, student, **options)
@@ -137,15 +138,6 @@ def write_marks(
         had_penalty = submitted.late_submission_penalty
     if late or had_penalty:
         _assign_late_penalty(course, student, practical, notebook)
-
-
-@contextmanager
-def _closing_session(gradebook: Gradebook) -> Iterator[None]:
-    """Forget in the end what was read, and undo what was not committed, so that the next one begins afresh."""
-    try:
-        yield
-    finally:
-        gradebook.db.remove()
 
 
 def _timestamp(path: Path) -> str | None:
