@@ -204,6 +204,21 @@ def test_batch_product_is_torchs(page: Page, tmp_path: Path) -> None:
     torch.testing.assert_close(came, F.linear(x, w))
 
 
+def test_batch_chart_marks_each_power_of_ten_where_its_time_is(page: Page, tmp_path: Path) -> None:
+    shown = figure(BatchAgainstLoop)
+    shown.times = [{"batch_size": 1, "batch": 2e-6, "loop": 1e-5}, {"batch_size": 16, "batch": 8e-6, "loop": 1e-3}]
+    page.goto(write_page(tmp_path, shown))
+    chart = page.locator("svg").first
+    ticks = {text: chart.get_by_text(text, exact=True).bounding_box() for text in ("10 µs", "100 µs", "1 ms")}
+    middles = {text: box["y"] + box["height"] / 2 for text, box in ticks.items() if box is not None}
+    loops = [
+        box["y"] + box["height"] / 2 for box in (mark.bounding_box() for mark in chart.locator("rect").all()) if box
+    ]
+    assert abs(middles["10 µs"] - loops[0]) < 3
+    assert abs(middles["1 ms"] - loops[1]) < 3
+    assert abs(middles["100 µs"] - (loops[0] + loops[1]) / 2) < 3
+
+
 def test_a_window_is_stepped_by_keys_by_touch_and_by_play(page: Page, tmp_path: Path) -> None:
     page.goto(write_page(tmp_path, figure(Windows)))
     expect(page.locator(".says")).to_contain_text("output[0, 0] = ")

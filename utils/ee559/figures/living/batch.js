@@ -27,13 +27,14 @@ function render({ model, el }) {
     const place = Math.min(model.get("place"), times.length - 1);
     const { size, batch, loop, ratio } = ratioAt(times, place);
     const all = times.flatMap((one) => [one.batch, one.loop]);
-    const [low, high] = [Math.log10(Math.min(...all)), Math.log10(Math.max(...all))];
+    const ends = [Math.min(...all), Math.max(...all)];
+    const [low, high] = ends.map(Math.log10);
     const [width, height] = [520, 240];
     const x = (k) => 70 + (k * (width - 110)) / Math.max(1, times.length - 1);
     const y = (seconds) => 25 + ((high - Math.log10(seconds)) / Math.max(0.1, high - low)) * (height - 75);
-    const svg = drawing("svg", { viewBox: `0 0 ${width} ${height}`, width, role: "img", "aria-label": `times from ${duration(Math.min(...all))} to ${duration(Math.max(...all))}; loop above, batch below` });
+    const svg = drawing("svg", { viewBox: `0 0 ${width} ${height}`, width, role: "img", "aria-label": `times from ${duration(ends[0])} to ${duration(ends[1])}; loop above, batch below` });
     const decades = Array.from({ length: Math.max(0, Math.floor(high) - Math.ceil(low) + 1) }, (_, k) => 10 ** (Math.ceil(low) + k));
-    for (const seconds of decades.length > 1 ? decades : [Math.min(...all), Math.max(...all)]) {
+    for (const seconds of decades.length > 1 ? decades : ends) {
       svg.append(
         drawing("line", { x1: 64, x2: width - 40, y1: y(seconds), y2: y(seconds), stroke: "var(--line)", "stroke-width": 0.5 }),
         drawing("text", { x: 58, y: y(seconds) + 4, "text-anchor": "end", "font-size": 12, class: "ink" }, duration(seconds)),
