@@ -10,7 +10,7 @@
       alert.setAttribute("role", "alert");
       alert.textContent =
         location.protocol === "file:"
-          ? "This page was opened from a file, and for such a page browsers load no network. In the course's folder, run " +
+          ? "This page was opened from a file, and browsers do not let such a page load the network. In the course's folder, run " +
             "python3 course.py site --serve, and open the address that it prints."
           : `The script of this page could not be loaded (${error.message}). Reload the page. If this stays, ` +
             "the site was copied without its folder _static/digit: build it again.";
