@@ -27,6 +27,7 @@ from ee559_course.practicals.dry_run import dry_run
 from ee559_course.practicals.mutation import equivalent_changes, mutants_of, survivors
 from ee559_course.practicals.release import PRACTICAL_NAMES, make_release, practical_problems, secret_lines
 from ee559_course.practicals.rubric import points_and_rubrics
+from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from nbformat import NotebookNode
 from typer.testing import CliRunner
 
@@ -169,6 +170,10 @@ def test_small_changes_of_the_solution_lose_points(practical: str) -> None:
     assert len(alive - equivalent) <= LARGEST_SHARE_OF_SURVIVORS * (len(mutants) - len(equivalent)), alive - equivalent
 
 
+def test_bank_leaves_the_kernels_of_other_programs_as_they_were(graded: dict[str, Graded]) -> None:
+    assert KernelProvisionerFactory.instance().default_provisioner_name == "local-provisioner"
+
+
 def test_solution_passes_every_check_and_the_progress_says_so(graded: dict[str, Graded]) -> None:
     assert "✗" not in "".join(graded["solution"].printed.values())
     found = re.search(r"(\d+) of (\d+) parts pass", graded["solution"].printed["progress"])
@@ -234,6 +239,41 @@ def train_model(model, train_input, train_target, mini_batch_size, nb_epochs, et
     return [loss * -(-len(train_input) // mini_batch_size) for loss in losses]
 """,
 }
+
+
+class Plain(torch.nn.Module):
+    """Keep tensors that are no parameters."""
+
+    def __init__(self, *sizes: object) -> None:
+        super().__init__()
+        self.weight = torch.zeros(3, 3)
+
+
+@pytest.mark.parametrize(
+    ("practical", "name", "answer", "said"),
+    [
+        ("modules", "MyLinear", Plain, "MyLinear(3, 2)(tensor of (4, 3)): it has no registered parameters: wrap"),
+        ("modules", "Deep", Plain, "Deep([4, 3])(tensor of (5, 4)): it has no registered parameters: keep layers"),
+        ("network", "error_rates", lambda *arguments: 3, "error_rates(make_model, train, test, 1): expected a list"),
+        ("network", "Net2", lambda: torch.nn.Identity(), "Net2()(tensor of (1, 1, 28, 28)): convolutions"),
+        (
+            "network",
+            "compute_nb_errors",
+            lambda *arguments: 3,
+            "compute_nb_errors(Identity(), tensor of (5, 3), tensor of (5, 3), 5): samples that the model gets at once"
+            ": the value is not right: got 0, expected 5. Lecture 07",  # and no mistake that was not made
+        ),
+    ],
+)
+def test_check_writes_the_call_as_a_student_would_type_it(
+    practical: str, name: str, answer: type, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def tried(*arguments: object) -> object:
+        return answer(*arguments)
+
+    tried.__name__ = name
+    checks_of(practical).check(tried)
+    assert said in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", CHANGES_ITS_INPUT)
