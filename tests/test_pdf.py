@@ -10,6 +10,7 @@ from ee559_course.practicals.answer_bank import source_notebook
 from ee559_course.practicals.release import PRACTICAL_NAMES, secret_lines
 from ee559_course.site.pdf import chapter_names, make_pdf
 from ee559_course.site.practical_pages import read_title
+from playwright.sync_api import Browser
 from pypdf import PdfReader
 from typer.testing import CliRunner
 
@@ -48,6 +49,26 @@ def test_answers_and_hints_are_unfolded_and_no_solution_is_among_them(pdf: PdfRe
                 assert beginning in printed, f"{name}: {first.get_text()}"
     secrets = {plain(line) for name in PRACTICAL_NAMES for line in secret_lines(source_notebook(name))}
     assert [secret for secret in secrets if secret in printed] == []
+
+
+CUT_OFF = """
+[...document.querySelectorAll('article *')].filter((each) => {
+  const style = getComputedStyle(each);
+  const clips = style.display !== 'inline' && style.overflowX !== 'visible';
+  return clips && each.scrollWidth > each.clientWidth + 1;
+}).map((each) => `${each.tagName} ${each.textContent.trim().slice(0, 40)}`)
+"""
+
+
+def test_nothing_is_cut_off_at_the_side_of_the_paper(built_site: Path, browser: Browser) -> None:
+    width, height = ((210 - 2 * 16) * 96 / 25.4, (297 - 2 * 18) * 96 / 25.4)  # A4 without its margins, in pixels
+    page = browser.new_context(
+        java_script_enabled=False, viewport={"width": int(width), "height": int(height)}
+    ).new_page()
+    page.emulate_media(media="print")
+    for name in chapter_names():
+        page.goto((built_site / f"{name}.html").as_uri())
+        assert page.evaluate(CUT_OFF) == [], name
 
 
 def test_links_between_chapters_stay_links_and_none_leads_to_this_machine(pdf: PdfReader) -> None:

@@ -57,6 +57,7 @@ html[data-theme="dark"] .living, [data-jp-theme-light="false"] .living { --orang
 .living .name { font-weight: 600; margin: 0 0 0.2rem; }
 .living .says { min-height: 1.5em; margin: 0.5rem 0 0; }
 .living code { white-space: nowrap; color: inherit; background: none; }
+.living :is(label, table) code { white-space: normal; overflow-wrap: normal; }
 @media print { .living .controls { display: none; } }
 `;
 
