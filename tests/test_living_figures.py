@@ -2,6 +2,7 @@
 
 import random
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -234,6 +235,21 @@ def test_a_window_is_stepped_by_keys_by_touch_and_by_play(page: Page, tmp_path: 
     expect(page.locator(".says")).to_contain_text("output[1, 0] = ", timeout=10_000)
     page.get_by_role("button", name="Pause").click()
     assert state(page, "playing") is False
+
+
+@pytest.mark.parametrize(("motion", "steps"), [("no-preference", 2), ("reduce", 0)])
+def test_who_wants_less_motion_gets_slower_steps_and_nothing_that_glides(
+    motion: Literal["no-preference", "reduce"], steps: int, page: Page, tmp_path: Path
+) -> None:
+    page.emulate_media(reduced_motion=motion)
+    page.clock.install()
+    page.goto(write_page(tmp_path, figure(Windows)))
+    page.get_by_role("button", name="Play").click()
+    page.clock.run_for(2_000)
+    assert state(page, "place") == steps
+    page.clock.run_for(1_000)
+    assert state(page, "place") == steps + 1
+    assert page.evaluate("document.getAnimations().length") == 0
 
 
 def test_impossible_settings_are_explained(page: Page, tmp_path: Path) -> None:
