@@ -1,7 +1,8 @@
 """Has imported the grading, and forks a process that grades for each line that it reads: a cheap start.
 
 Arguments: the course folder and the address of a Dask scheduler. A line is ``rest``, to grade what is not graded yet,
-or ``again``, to grade all. It prints the id of each process that it forks, and how that ended.
+or ``again``, to grade all. It prints the id of each process that it forks, what happens in its grading, and how it
+ended.
 """
 
 import os
@@ -19,12 +20,12 @@ def main() -> None:
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
+            print(os.getpid(), flush=True)
             options = Options(again=line.strip() == "again", pool=PoolOptions(scheduler=scheduler))
-            grade(CourseFolder(course), "sizes", options, lambda event: None)
+            grade(CourseFolder(course), "sizes", options, lambda event: print(event.kind, flush=True))
             os._exit(0)
-        print(child, flush=True)
         _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        print("ended", os.waitstatus_to_exitcode(status), flush=True)
 
 
 if __name__ == "__main__":

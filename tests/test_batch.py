@@ -6,9 +6,11 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,26 +19,32 @@ import filelock
 import nbformat
 import psutil
 import pytest
-from course_copies import LINUX_ONLY, course_at, hand_in, released, solved
+from course_copies import NEEDS_CONFINEMENT, course_at, hand_in, released, solved
 from distributed import LocalCluster
 from ee559_course.cli import app
 from ee559_course.grading.batch import Event, Options, course_secret, grade
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.grading.gradebook import write_marks
-from ee559_course.grading.pool import GradingError, PoolOptions
+from ee559_course.grading.pool import GradingError, PoolOptions, connect
 from ee559_course.grading.record import Record, read_records
 from ee559_course.practicals.release import ReleaseError
 from typer.testing import CliRunner
 
 KILLS = 20
-pytestmark = LINUX_ONLY
+pytestmark = NEEDS_CONFINEMENT
 ZYGOTE = Path(__file__).with_name("grading_zygote.py")
 
 
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[str]:
     """Start a cluster that is not the grader's own, and stays when a grader is killed."""
-    with LocalCluster(n_workers=2, threads_per_worker=1, memory_limit=0, dashboard_address=None) as cluster:
+    with LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        memory_limit=0,
+        dashboard_address=None,
+        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # it listens all the same, and on 8787 if not told
+    ) as cluster:
         yield cluster.scheduler_address
 
 
@@ -49,9 +57,20 @@ def on(scheduler: str, **options: Any) -> Options:
 
 
 def command_of(process: psutil.Process) -> str:
-    with contextlib.suppress(psutil.NoSuchProcess):  # what runs a submission may end while we look
+    with contextlib.suppress(psutil.Error):  # what runs a submission may end while we look
         return " ".join(process.cmdline())
     return ""
+
+
+def memory_of(process: psutil.Process) -> int:
+    with contextlib.suppress(psutil.Error):
+        return int(process.memory_info().rss)
+    return 0
+
+
+def fork_servers() -> list[psutil.Process]:
+    """List the fork servers of this process's clusters, each followed by what it has forked."""
+    return [each for each in psutil.Process().children(recursive=True) if "fork_server" in command_of(each)]
 
 
 def hand_in_a_class(course: CourseFolder, students: int = 16) -> None:
@@ -87,24 +106,31 @@ def test_killed_at_twenty_moments_the_gradebook_is_the_same_in_the_end(scheduler
         (course.root / "grading").mkdir()
         (course.root / "grading" / "secret").write_bytes(b"the same draws in both")
     grade(whole, "sizes", on(scheduler), no_one)
+    events: list[Event] = []
     started = time.monotonic()
-    grade(whole, "sizes", on(scheduler, again=True), no_one)
-    seconds = time.monotonic() - started
+    grade(whole, "sizes", on(scheduler, again=True), events.append)
+    between = (time.monotonic() - started) / len(events)
 
     draw = random.Random(0)
     command = [sys.executable, str(ZYGOTE), str(killed.root), scheduler]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as zygote:
         assert zygote.stdin is not None
         assert zygote.stdout is not None
+        said = iter(zygote.stdout)
         ends = []
         for number in range(KILLS):
             zygote.stdin.write("rest\n" if number % 4 == 0 else "again\n")
             zygote.stdin.flush()
-            pid = int(zygote.stdout.readline())
-            time.sleep(draw.uniform(0.05, 0.5 * seconds))
+            pid, line = int(next(said)), ""
+            for _ in range(draw.randrange(len(events) // 2)):
+                if not line.startswith("ended"):
+                    line = next(said)
+            time.sleep(draw.uniform(0, 2 * between))  # so that it is killed between two events too
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            ends.append(int(zygote.stdout.readline()))
+            while not line.startswith("ended"):
+                line = next(said)
+            ends.append(int(line.split()[1]))
         zygote.stdin.close()
     assert set(ends) <= {0, -signal.SIGKILL}
     assert ends.count(-signal.SIGKILL) >= KILLS // 2, "too few runs were still going when they were killed"
@@ -206,16 +232,26 @@ def test_unknown_practical_and_scheduler_are_one_clear_error_each(tmp_path: Path
         grade(course, "sizes", on("tcp://127.0.0.1:1"), no_one)
 
 
+def test_a_port_that_another_cluster_has_taken_is_none_of_ours() -> None:
+    with contextlib.ExitStack() as stack, warnings.catch_warnings(record=True) as warned:
+        with contextlib.suppress(OSError):  # it may be taken already
+            stack.enter_context(socket.create_server(("127.0.0.1", 8787)))
+        with connect(PoolOptions(workers=1)) as pool:
+            assert pool.size == 1
+    assert [str(warning.message) for warning in warned if "already in use" in str(warning.message)] == []
+
+
 def test_worker_that_dies_is_replaced_and_its_submission_tried_again(tmp_path: Path) -> None:
     course = course_at(tmp_path / "course")
     for number in range(6):
         hand_in(course, f"student-{number}", solved({"imports": "import torch, time\ntime.sleep(0.5)"}))
+    others = fork_servers()  # of the cluster that other tests grade on
     killed: list[int] = []
 
     def kill_a_worker(event: Event) -> None:
         if event.kind == "graded" and not killed:
-            servers = [p for p in psutil.Process().children(recursive=True) if "fork_server" in command_of(p)]
-            worker = next(each for each in servers[0].parents() if "spawn_main" in command_of(each))
+            server = next(each for each in fork_servers() if each not in others)
+            worker = next(each for each in server.parents() if "spawn_main" in command_of(each))
             worker.kill()
             killed.append(worker.pid)
 
@@ -232,20 +268,12 @@ def test_two_hundred_in_a_row_take_no_more_memory_than_twenty(scheduler: str, tm
 
     def measure(event: Event) -> None:
         if event.kind == "graded":
-            servers = [p for p in psutil.process_iter() if "fork_server" in " ".join(_command(p))]
-            sizes.append(max(server.memory_info().rss for server in servers) + psutil.Process().memory_info().rss)
+            sizes.append(max(map(memory_of, fork_servers())) + memory_of(psutil.Process()))
 
     records = grade(course, "sizes", on(scheduler), measure)
     assert [record.points for record in records] == [24.0] * 200
     early, late = max(sizes[20:40]), max(sizes[-20:])
     assert late < 1.1 * early, f"{early / 2**20:.0f} MiB at first, {late / 2**20:.0f} MiB in the end"
-
-
-def _command(process: psutil.Process) -> list[str]:
-    try:
-        return list(process.cmdline())
-    except psutil.Error:
-        return []
 
 
 def test_command_says_what_needs_a_look_by_its_exit_status_and_in_json(tmp_path: Path) -> None:
