@@ -82,8 +82,12 @@ class _Server:
     def _be_the_child(self, commands: int, events: int) -> None:
         """Confine this process and serve; it never returns."""
         try:
-            self._group.add(os.getpid())
-            confine(self._confinement, self._scratch, self._readable, self._limits, {commands, events})
+            try:
+                self._group.add(os.getpid())
+                confine(self._confinement, self._scratch, self._readable, self._limits, {commands, events})
+            except BaseException as error:
+                os.write(events, json.dumps({"failed": f"{type(error).__name__}: {error}"}).encode() + b"\n")
+                raise
             with os.fdopen(commands, "rb") as in_, os.fdopen(events, "wb") as out:
                 serve(in_, out, self._scratch)
         except BaseException:

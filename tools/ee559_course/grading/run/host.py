@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any, BinaryIO, NamedTuple, Protocol
+from typing import IO, Any, NamedTuple, Protocol
 
 import psutil
 
@@ -25,6 +25,9 @@ from ee559_course.grading.confinement import (
     server_command,
     server_environment,
 )
+
+SECONDS_TO_END = 10
+LONGEST_WORDS = 300  # characters
 
 
 class HostError(RuntimeError):
@@ -68,12 +71,12 @@ class ForkServer:
         confinement: what the students' processes are confined by.
         limits: what one submission may use.
         scratch_root: the folder that their own folders lie in.
-        log: takes what the server itself prints.
+
+    Raises:
+        HostError: the server does not start; the message has its last words.
     """
 
-    def __init__(
-        self, confinement: Confinement, limits: Limits, scratch_root: Path, log: BinaryIO | int = subprocess.DEVNULL
-    ) -> None:
+    def __init__(self, confinement: Confinement, limits: Limits, scratch_root: Path) -> None:
         ours, theirs = socket.socketpair()
         readable: Sequence[Path] = default_readable()
         settings = {
@@ -84,13 +87,14 @@ class ForkServer:
         }
         command = [sys.executable, "-m", "ee559_course.grading.run.fork_server", str(theirs.fileno())]
         command = server_command(confinement, [*command, json.dumps(settings)], scratch_root, readable)
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  # open for as long as the server lives
         self._process = subprocess.Popen(
             command,
             pass_fds=[theirs.fileno()],
             env=server_environment(scratch_root),
             stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+            stdout=self._log,
+            stderr=self._log,
         )
         theirs.close()
         self._channel, self._answers = ours, ours.makefile("rb")
@@ -105,16 +109,25 @@ class ForkServer:
     def _read(self) -> dict[str, Any]:
         line = self._answers.readline()
         if not line:
-            raise HostError(f"the server that starts students' processes is gone (exit status {self._process.poll()}).")
+            raise HostError(f"the server that starts students' processes is gone: {self._last_words()}.")
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+    def _last_words(self) -> str:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(SECONDS_TO_END)
+        self._log.seek(0)
+        printed = self._log.read().decode(errors="replace").strip()
+        return (
+            f"exit status {self._process.poll()}, {printed.rpartition(chr(10))[2][-LONGEST_WORDS:] or 'without a word'}"
+        )
 
     def _ask(self, do: str, fds: Sequence[int] = (), **fields: float) -> dict[str, Any]:
         try:
             socket.send_fds(self._channel, [json.dumps({"do": do, **fields}).encode()], fds)
             return self._read()
         except OSError as error:
-            raise HostError("the server that starts students' processes is gone.") from error
+            raise HostError(f"the server that starts students' processes is gone: {self._last_words()}.") from error
 
     def start(self) -> Pipes:
         """Fork a process."""
@@ -147,8 +160,9 @@ class ForkServer:
         """End the server, which ends all that it started."""
         self._answers.close()
         self._channel.close()
+        self._log.close()
         try:
-            self._process.wait(timeout=10)
+            self._process.wait(timeout=SECONDS_TO_END)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -69,8 +69,9 @@ class _Run:
         return self._result
 
     def _begin(self) -> None:
-        if (self._talk.hear(SECONDS_TO_BEGIN) or {}).get("ready") is not True:
-            raise HostError("a student's process did not start.")
+        said = self._talk.hear(SECONDS_TO_BEGIN) or {}
+        if said.get("ready") is not True:
+            raise HostError(f"a student's process did not start: {said.get('failed', 'it says nothing')}.")
         for name, text in self._task.files.items():
             self._talk.say({"file": name, "text": text})
 
