@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confinement_roles import ROLES, become, can_play, own, temporary_folder
+from confinement_roles import become, own, temporary_folder
 from ee559_course.grading.confinement import (
     Confinement,
     Limits,
@@ -23,6 +23,7 @@ from ee559_course.grading.confinement import (
     server_environment,
 )
 from hostile_acts import SECRET
+from machine import BUBBLEWRAP, ROLES
 
 
 @dataclass
@@ -41,10 +42,9 @@ class Way:
 
     def find(self, servers: "dict[tuple[str, bool], Server]") -> None:
         """Find the server of this way, or skip the test, loudly."""
-        if (self.role, False) not in servers:
-            pytest.skip(f"these tests cannot play {self.role} here")
+        ROLES[self.role].require()
         if (self.role, self.wrapped) not in servers:
-            pytest.skip(f"the probe says that bubblewrap does not work here for {self.role}")
+            BUBBLEWRAP.skip()
         self.server = servers[self.role, self.wrapped]
         self.confinement = replace(self.server.confinement, **self.changes)
         assert self.confinement.confined
@@ -175,7 +175,7 @@ def make_servers() -> Iterator[dict[tuple[str, bool], Server]]:
             stack.callback(server.close)
             return server
 
-        roles = [role for role in ROLES if can_play(role)]
+        roles = [role for role, requirement in ROLES.items() if requirement.is_here()]
         probing = {role: start(role, Confinement()) for role in roles}
         for role in roles:
             found = Confinement.from_dict(probing[role].ask(do="probe"))

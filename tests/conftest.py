@@ -1,24 +1,60 @@
-"""What several test files share: the repository's places, the built site and a real Chromium."""
+"""What several test files share: the repository's places, the built site, real browsers, and what the machine lacks."""
 
-import os
 import threading
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
-from ee559_course.browser import chromium, find_chromium
+from ee559_course.browser import chromium
 from ee559_course.site.build import build_site
-from playwright.sync_api import Browser, Page, expect
+from machine import CHROMIUM, REQUIREMENTS
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+T = TypeVar("T", BrowserContext, Page)
 ROOT = Path(__file__).resolve().parents[1]
-expect.set_options(timeout=60_000)  # a busy machine draws slowly; no test is about time
+LONGEST = ("test_practicals.py", "test_other_pythons.py", "test_batch.py")
+PATIENCE = 120_000  # milliseconds: a busy machine draws slowly, and no test is about time
+expect.set_options(timeout=PATIENCE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the file that takes longest, so that no process waits for it at the end."""
-    items.sort(key=lambda item: item.path.name != "test_practicals.py")
+    """Begin with the files that take longest, so that no process waits for one at the end."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "needs(*requirements): what of machine.py the test needs")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test before anything is made for it, where the machine lacks what it needs."""
+    needed = [requirement for mark in item.iter_markers("needs") for requirement in mark.args]
+    if "browser" in getattr(item, "fixturenames", ()):
+        needed.append(CHROMIUM)
+    for requirement in needed:
+        requirement.require()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what else was run; and in one list what this machine lacks, how many tests that cost, and what brings it."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, value in report.user_properties:
+            terminalreporter.line(f"{name}: {value}")
+    skipped = Counter(
+        report.longrepr[2].removeprefix("Skipped: ") for report in terminalreporter.stats.get("skipped", [])
+    )
+    if not skipped:
+        return
+    remedies = {requirement.reason: requirement.remedy for requirement in REQUIREMENTS}
+    terminalreporter.section("what this machine lacks")
+    for reason, tests in sorted(skipped.items()):
+        remedy = f". What brings it: {remedies[reason]}" if reason in remedies else ""
+        terminalreporter.line(f"{reason}: {tests} {'test' if tests == 1 else 'tests'} skipped{remedy}")
 
 
 @pytest.fixture(scope="session")
@@ -52,9 +88,17 @@ def origin(built_site: Path) -> Iterator[str]:
 
 @pytest.fixture
 def browser() -> Iterator[Browser]:
-    if find_chromium() is None and not os.environ.get("CI"):
-        pytest.skip("no Chromium on this machine: the page is not tested in a browser")
-    with chromium() as instance:
+    def patient(make: Callable[..., T]) -> Callable[..., T]:
+        def made(**options: Any) -> T:
+            it = make(**options)
+            it.set_default_timeout(PATIENCE)
+            return it
+
+        return made
+
+    with chromium() as instance, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(instance, "new_context", patient(instance.new_context))
+        patch.setattr(instance, "new_page", patient(instance.new_page))
         yield instance
 
 

@@ -1,7 +1,6 @@
 """Course folders for tests of the grading: the real practicals, a real gradebook, and what students hand in."""
 
 import shutil
-import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -13,9 +12,10 @@ from ee559_course.grading.blueprint import read_blueprint
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.paths import PRACTICALS, ROOT, SOLUTIONS
 from ee559_course.practicals.answer_bank import source_notebook
+from machine import CONFINEMENT
 from nbformat import NotebookNode
 
-LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="students' code is confined on Linux only")
+NEEDS_CONFINEMENT = pytest.mark.needs(CONFINEMENT)
 
 
 @cache

@@ -16,17 +16,16 @@ from pathlib import Path
 
 import psutil
 import pytest
-from confinement_roles import ROLES
 from confinement_ways import WAYS, Server, Way, make_order, make_servers
 from confinement_world import World
 from ee559_course.grading.confinement import Cgroup, Confinement, Limits, cgroup_home, probe
 from ee559_course.grading.confinement.model import LANDLOCK_SIGNALS
-from ee559_course.grading.confinement.system import LINUX, MACHINE
 from exhausting_acts import NAME
 from honest_acts import HONEST, SLOW
 from hostile_acts import ACTS, AGAINST_PARENT, MAY_BE_CLOSED, NEEDS_ROOT
+from machine import CGROUP, ROLES, X86_64
 
-pytestmark = pytest.mark.skipif(not LINUX or MACHINE != "x86_64", reason="the acts are written for Linux on x86_64")
+pytestmark = pytest.mark.needs(X86_64)  # the acts are written for it
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +63,7 @@ def new_way(request: pytest.FixtureRequest, servers: dict[tuple[str, bool], Serv
 @pytest.fixture(params=ROLES)
 def free(request: pytest.FixtureRequest, servers: dict[tuple[str, bool], Server]) -> Server:
     """A server without namespaces, to run acts unconfined."""
-    if (request.param, False) not in servers:
-        pytest.skip(f"these tests cannot play {request.param} here")
+    ROLES[request.param].require()
     return servers[request.param, False]
 
 
@@ -245,7 +243,7 @@ def test_processor_time_ends(free: Server, worlds: dict[str, World]) -> None:
 @pytest.mark.parametrize("way", [way for way in NEW_WAYS if way.role == "root"], ids=str, indirect=True)
 def test_group_counts_and_limits_all_together(way: Way, worlds: dict[str, World]) -> None:
     if not way.confinement.cgroup_version:
-        pytest.skip("this machine gives root no cgroup: groups are not tested")
+        CGROUP.skip()
     limits = Limits(memory_bytes=500 << 20, processes=20)
     seen = worlds[way.role].look()
     said = way.run("memory together", seen, limits, grouped=True)
@@ -258,10 +256,9 @@ def test_group_counts_and_limits_all_together(way: Way, worlds: dict[str, World]
     assert way.work("train", seen, grouped=True)["said"] is True
 
 
+@pytest.mark.needs(CGROUP)
 def test_left_over_groups_are_removed() -> None:
     found = probe()
-    if not found.cgroup_version:
-        pytest.skip("this machine gives root no cgroup: groups are not tested")
 
     def names() -> set[str]:
         return {str(path) for parent in found.cgroup_parents for path in Path(parent).glob("ee559-grading-*")}

@@ -34,10 +34,9 @@ from ee559_course.grading.confinement import (
 from ee559_course.grading.confinement import seccomp as filters
 from ee559_course.grading.confinement.seccomp import ALLOW, ERRNO, KILL, Instruction, assemble
 from ee559_course.grading.confinement.syscalls import BOTH, LAST_KNOWN, X86_64_ONLY, number_of
-from ee559_course.grading.confinement.system import LINUX
+from machine import LINUX
 
 T = TypeVar("T")
-on_linux = pytest.mark.skipif(not LINUX, reason="only Linux has it")
 MACHINES = ("x86_64", "aarch64")
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 EPERM, ENOSYS, PRETENDED = ERRNO | 1, ERRNO | 38, ERRNO
@@ -229,14 +228,14 @@ def end_a_child_that_ended_itself(collected: bool) -> Ended:
     return kill_all(child)
 
 
-@on_linux
+@pytest.mark.needs(LINUX)
 @pytest.mark.parametrize("collected", [True, False])
 def test_end_of_a_child_that_ended_itself(collected: bool) -> None:
     ended = as_a_server(end_a_child_that_ended_itself, collected)
     assert (ended.status, ended.killed, ended.nb_left) == (None if collected else 7, False, 0)
 
 
-@on_linux
+@pytest.mark.needs(LINUX)
 def test_scratch_folder_goes_whatever_is_in_it(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -276,7 +275,7 @@ def use_and_end_a_child(folder: Path) -> tuple[Usage, Ended]:
     return find_usage(folder, child, Limits()), kill_all(child)
 
 
-@on_linux
+@pytest.mark.needs(LINUX)
 def test_usage_sees_files_and_processes(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(bytes(3 << 20))
     usage, ended = as_a_server(use_and_end_a_child, tmp_path)

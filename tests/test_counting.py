@@ -11,13 +11,14 @@ import torch
 from bs4 import BeautifulSoup
 from ee559 import LayerTable, Net, count_parameters, layer_table
 from ee559.layer_formulas import evaluate
-from hypothesis import given, seed, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
+from machine import ACCELERATOR
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-PROPERTY = settings(deadline=None, max_examples=40)
+PROPERTY = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 LECTURE = [  # slide F3
     ("nn.Conv2d(1, 32, kernel_size=5)", (32, 24, 24), 832, "32 × (5² + 1)", 460_800, "32 × 24² × 5²"),
     ("F.max_pool2d(x, kernel_size=3)", (32, 8, 8), 0, "", 0, ""),
@@ -547,9 +548,10 @@ def test_a_failure_that_the_forward_pass_survives_is_no_row() -> None:
     assert operations(table) == ["nn.Linear(3, 1)", "parameters of no row above"]
 
 
+@pytest.mark.needs(ACCELERATOR)
 def test_the_state_of_an_accelerators_random_numbers_is_kept_too() -> None:
-    if (device := torch.accelerator.current_accelerator()) is None or not torch.accelerator.is_available():
-        pytest.skip("no CUDA and no MPS on this machine")
+    device = torch.accelerator.current_accelerator()
+    assert device is not None
     states = torch.get_device_module(device)
     module = nn.Sequential(nn.Linear(3, 3), Calls(lambda m, x: F.dropout(x))).to(device)
     before = states.get_rng_state()

@@ -9,7 +9,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from course_copies import LINUX_ONLY, course_at, hand_in, released, solved
+from course_copies import NEEDS_CONFINEMENT, course_at, hand_in, released, solved
 from ee559_course.grading.blueprint import Blueprint, read_blueprint
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.grading.intake import Submission, read_submission, submitting_students
@@ -113,7 +113,7 @@ def test_what_cannot_be_read_goes_to_quarantine_with_reason_and_remedy(
     assert path.read_bytes() == before
 
 
-@LINUX_ONLY
+@NEEDS_CONFINEMENT
 def test_links_pipes_and_folders_are_not_followed(course: CourseFolder, blueprint: Blueprint, tmp_path: Path) -> None:
     secret = tmp_path / "secret.ipynb"
     nbformat.write(solved(), secret)

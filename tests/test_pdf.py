@@ -10,6 +10,7 @@ from ee559_course.practicals.answer_bank import source_notebook
 from ee559_course.practicals.release import PRACTICAL_NAMES, secret_lines
 from ee559_course.site.pdf import chapter_names, make_pdf
 from ee559_course.site.practical_pages import read_title
+from machine import CHROMIUM
 from playwright.sync_api import Browser
 from pypdf import PdfReader
 from typer.testing import CliRunner
@@ -25,6 +26,7 @@ def plain(text: str) -> str:
     return "".join(text.replace("ﬁ", "fi").replace("ﬂ", "fl").split())
 
 
+@pytest.mark.needs(CHROMIUM)
 def test_every_chapter_has_a_bookmark_to_the_page_that_begins_with_its_title(pdf: PdfReader) -> None:
     titles = [read_title(path) for path in sorted(LECTURES.glob("[0-9][0-9]-*.ipynb"))]
     titles = ["PyTorch modules and batch processing", *titles]
@@ -38,6 +40,7 @@ def test_every_chapter_has_a_bookmark_to_the_page_that_begins_with_its_title(pdf
         assert plain(pdf.pages[page].extract_text()).startswith(plain(title)), title
 
 
+@pytest.mark.needs(CHROMIUM)
 def test_answers_and_hints_are_unfolded_and_no_solution_is_among_them(pdf: PdfReader, built_site: Path) -> None:
     printed = plain("".join(page.extract_text() for page in pdf.pages))
     for name in chapter_names():
@@ -71,6 +74,7 @@ def test_nothing_is_cut_off_at_the_side_of_the_paper(built_site: Path, browser: 
         assert page.evaluate(CUT_OFF) == [], name
 
 
+@pytest.mark.needs(CHROMIUM)
 def test_links_between_chapters_stay_links_and_none_leads_to_this_machine(pdf: PdfReader) -> None:
     actions = [
         link.get_object()["/A"] for page in pdf.pages for link in page.get("/Annots", []) if "/A" in link.get_object()
@@ -91,6 +95,7 @@ def test_without_a_site_or_without_a_chromium_it_says_what_to_do(
     assert missing.exit_code == 1
     assert "build it first, with ee559 site" in " ".join(missing.output.split())
     monkeypatch.setattr("ee559_course.browser.CHROMIUM_NAMES", ("no-such-browser",))
+    monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path))
     blind = CliRunner().invoke(app, ["pdf", "--site", str(built_site), "--output", str(output)])
     assert blind.exit_code == 1
     assert "No Chromium on this machine (looked for no-such-browser)" in " ".join(blind.output.split())

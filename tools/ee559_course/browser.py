@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +35,18 @@ CHROMIUM_NAMES = (
 
 
 def find_chromium() -> str | None:
-    """Return the path of an installed Chromium or Chrome, or None."""
-    return next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None)
+    """Return the path of an installed Chromium or Chrome, or else of the one that Playwright has installed, or None."""
+    return next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None) or _playwrights_own()
+
+
+def _playwrights_own() -> str | None:
+    def ask() -> str:
+        with sync_playwright() as playwright:
+            return playwright.chromium.executable_path
+
+    with ThreadPoolExecutor(1) as pool:  # Playwright starts once in a thread, and here it may be running
+        path = pool.submit(ask).result()
+    return path if Path(path).exists() else None
 
 
 @contextmanager
@@ -48,7 +59,8 @@ def chromium() -> Iterator[Browser]:
     executable = find_chromium()
     if executable is None:
         raise RuntimeError(
-            f"No Chromium on this machine (looked for {', '.join(CHROMIUM_NAMES)}). Install one and try again."
+            f"No Chromium on this machine (looked for {', '.join(CHROMIUM_NAMES)}). Install one, or run "
+            "`playwright install chromium`, and try again."
         )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
