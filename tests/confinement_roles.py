@@ -12,8 +12,10 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-ROLES = ("root", "user")
+from ee559_course.paths import ROOT
+
 ORDINARY = 60_123
+CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 0x1000, 0x4000, 0x40000
 
 
 @contextmanager
@@ -32,33 +34,44 @@ def own(role: str, path: Path) -> None:
         os.chown(path, ORDINARY, ORDINARY)
 
 
-def can_play(role: str) -> bool:
-    """Whether a process of these tests can be root, or an ordinary user."""
-    if role == "root":
-        return os.getuid() == 0
+def can_play_ordinary_user() -> bool:
+    """Whether a process of these tests can be an ordinary user, who runs this Python and reads the course."""
     if os.getuid() != 0:
         return True
-    tried = [sys.executable, "-c", "import ee559_course, psutil"]
-    return subprocess.run(tried, preexec_fn=become("user"), capture_output=True, cwd="/").returncode == 0
+    tried = [sys.executable, "-c", "import ee559, ee559_course, psutil"]
+    try:
+        return subprocess.run(tried, preexec_fn=become("user"), capture_output=True, cwd="/").returncode == 0
+    except (OSError, subprocess.SubprocessError):
+        return False
 
 
 def become(role: str) -> Callable[[], None] | None:
     """What a new process has to do to play a role."""
     if role == "root" or os.getuid() != 0:
         return None
-    shut = find_shut_folder()
+    shut = find_shut_folders()
     libc = ctypes.CDLL(None, use_errno=True)
 
+    def mount(source: str, folder: Path, kind: bytes | None, flags: int, options: bytes | None = None) -> None:
+        if libc.mount(source.encode(), os.fsencode(folder), kind, flags, options) != 0:
+            raise OSError(ctypes.get_errno(), f"{os.strerror(ctypes.get_errno())}: {folder}")
+
+    def show_what_is_shut() -> None:
+        """Show Python and the course, and nothing else of root's home, in our own view of the files."""
+        if libc.unshare(CLONE_NEWNS) != 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        mount("none", Path("/"), None, MS_REC | MS_PRIVATE)
+        held = {path: os.open(path, os.O_PATH) for paths in shut.values() for path in paths}
+        for folder in shut:
+            mount("none", folder, b"tmpfs", 0, b"mode=755")
+        for path, file in held.items():
+            path.mkdir(parents=True, exist_ok=True)
+            mount(f"/proc/self/fd/{file}", path, None, MS_REC | MS_BIND)
+            os.close(file)
+
     def be_ordinary() -> None:
-        if shut is not None:  # Python lies in root's home: show it, and nothing else of it, in our view of the files
-            inside = Path(os.path.realpath(sys.base_prefix))
-            held = os.open(inside, os.O_PATH)
-            libc.unshare(0x00020000)
-            libc.mount(b"none", b"/", None, 0x44000, None)  # MS_REC | MS_PRIVATE
-            libc.mount(b"none", os.fsencode(shut), b"tmpfs", 0, b"mode=755")
-            inside.mkdir(parents=True)
-            libc.mount(f"/proc/self/fd/{held}".encode(), os.fsencode(inside), None, 0x5000, None)  # MS_REC | MS_BIND
-            os.close(held)
+        if shut:
+            show_what_is_shut()
         os.setgroups([])
         os.setresgid(ORDINARY, ORDINARY, ORDINARY)
         os.setresuid(ORDINARY, ORDINARY, ORDINARY)
@@ -67,7 +80,12 @@ def become(role: str) -> Callable[[], None] | None:
 
 
 @cache
-def find_shut_folder() -> Path | None:
-    """The topmost folder on the way to Python that others may not pass."""
-    parents = reversed(Path(os.path.realpath(sys.base_prefix)).parents)
-    return next((folder for folder in parents if not folder.stat().st_mode & stat.S_IXOTH), None)
+def find_shut_folders() -> dict[Path, list[Path]]:
+    """The topmost folders that others may not pass, on the way to Python and to the course, and what lies in each."""
+    shut: dict[Path, list[Path]] = {}
+    needed = [Path(os.path.realpath(path)) for path in (sys.base_prefix, sys.prefix, ROOT)]
+    for path in dict.fromkeys(needed):
+        folders = (folder for folder in reversed(path.parents) if not folder.stat().st_mode & stat.S_IXOTH)
+        if (topmost := next(folders, None)) is not None:
+            shut.setdefault(topmost, []).append(path)
+    return shut

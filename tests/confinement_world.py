@@ -22,15 +22,8 @@ class World:
         self._folder = Path(stack.enter_context(temporary_folder()))
         self._ports = self._open_sockets()
         self._make_files()
-        self._victim = subprocess.Popen(
-            ["sleep", "600"],
-            cwd=self._outside,
-            env={"VICTIM": SECRET},
-            preexec_fn=become(role),
-            start_new_session=True,
-        )
-        stack.callback(self._victim.wait)
-        stack.callback(self._victim.kill)
+        self._start_victim()
+        stack.callback(self._end_victim)
 
     @property
     def _outside(self) -> Path:
@@ -42,6 +35,8 @@ class World:
             shutil.rmtree(self._outside)
             shutil.rmtree(self._folder / "readable")
             self._make_files()
+            self._end_victim()
+            self._start_victim()  # its working folder is one of those that were made again
         assert self._victim.poll() is None
         readable = self._folder / "readable"
         return {
@@ -66,6 +61,19 @@ class World:
             (str(path), path.lstat().st_mode, path.lstat().st_mtime, path.read_bytes() if path.is_file() else b"")
             for path in sorted(self._folder.rglob("*"))
         ]
+
+    def _start_victim(self) -> None:
+        self._victim = subprocess.Popen(
+            ["sleep", "3600"],
+            cwd=self._outside,
+            env={"VICTIM": SECRET},
+            preexec_fn=become(self._role),
+            start_new_session=True,
+        )
+
+    def _end_victim(self) -> None:
+        self._victim.kill()
+        self._victim.wait()
 
     def _make_files(self) -> None:
         outside, readable = self._outside, self._folder / "readable"

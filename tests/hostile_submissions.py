@@ -164,12 +164,11 @@ HOSTILE = (
     ends(
         "takes all memory",
         "memory",
-        "import contextlib, time",
+        "import contextlib",
         "kept = []",
         "while True:",
         "    with contextlib.suppress(MemoryError):",  # at its limit it holds on, until somebody looks
         "        kept.append(bytearray(20_000_000))",
-        "    time.sleep(0.02)",
     ),
     ends(
         "fills the disk",
