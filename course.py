@@ -247,6 +247,7 @@ def test(arguments: Sequence[str]) -> int:
             "--numprocesses=2",
             "--dist=loadfile",
             "--no-loadscope-reorder",
+            "--durations=20",
             "--cov=ee559",
             "--cov-report=term-missing:skip-covered",
             "--cov-fail-under=95",

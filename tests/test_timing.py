@@ -11,6 +11,11 @@ module = importlib.import_module("ee559.timing")
 LINE = r"(CPU|GPU) batch vs\. loop speed ratio \d+\.\d\n"
 
 
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    torch.manual_seed(0)
+
+
 def test_each_callable_runs_warmup_and_nb_times() -> None:
     calls: list[str] = []
     times = timing({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, nb=5, warmup=2)
