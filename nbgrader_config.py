@@ -62,6 +62,8 @@ c.CourseDirectory.ignore = [".ipynb_checkpoints", "__pycache__", "*.pyc", "answe
 c.ClearSolutions.code_stub = {"python": "# your code here"}
 c.ClearSolutions.text_stub = "YOUR ANSWER HERE"
 c.ExecutePreprocessor.timeout = 120
+c.ExecutePreprocessor.startup_timeout = 120
+c.ExecutePreprocessor.iopub_timeout = 60  # after 4 s, its default, it goes on without what a busy kernel has to show
 c.ExecutePreprocessor.shutdown_kernel = "immediate"  # a kernel has nothing to save, and to ask it takes a second
 # What students write and show is rendered in the grader's browser, which may change marks: nothing of it is to act.
 HARMLESS = "ee559_course.grading.harmless.MakeHarmless"

@@ -1,5 +1,6 @@
 """nbgrader's formgrader, running for tests."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ee559_course.browser import end, free_port, wait_for
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 
 @contextmanager
@@ -18,8 +19,9 @@ def formgrader(course: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root"]
     command += [f"--{name}={value}" for name, value in options.items()]
     command += ["--ServerApp.jpserver_extensions", "nbgrader.server_extensions.formgrader=True"]
+    env = {**os.environ, "JUPYTER_CONFIG_DIR": str(course / "config")}  # and not what lies in the home folder
     with (course / "server.log").open("w") as log:
-        server = subprocess.Popen(command, cwd=course, stdout=log, stderr=log)
+        server = subprocess.Popen(command, cwd=course, env=env, stdout=log, stderr=log)
         try:
             wait_for(f"http://127.0.0.1:{port}/api?token={token}")
             yield f"http://127.0.0.1:{port}/formgrader/{{}}?token={token}"
@@ -29,7 +31,8 @@ def formgrader(course: Path) -> Iterator[str]:
 
 def give_points(page: Page, cell: str, points: float) -> None:
     """Give points by hand to a cell of the submission that the page shows, and wait until they are saved."""
-    page.wait_for_load_state("networkidle")
+    # the page writes this when it has the gradebook's points, and before it would write over ours
+    expect(page.locator(f"input.extra-credit#{cell}_extra_credit")).to_have_attribute("placeholder", "0")
     score = page.locator(f"input.score#{cell}")
     score.fill(str(points))
     with page.expect_response(lambda response: response.request.method == "PUT") as saved:

@@ -40,6 +40,13 @@ def write_page(folder: Path, shown: LivingFigure) -> str:
     return (folder / "page.html").as_uri()
 
 
+def open_with_clock_stopped(page: Page, address: str) -> None:
+    """Open a page in which time passes in ``page.clock.run_for`` alone, however long the test takes."""
+    page.clock.install(time=0)
+    page.goto(address)
+    page.clock.pause_at(3600)  # seconds; installed alone, the clock goes on
+
+
 def compute(page: Page, name: str, function: str, *arguments: Any) -> Any:
     return page.evaluate(
         "([name, f, a]) => ee559Figures[name].compute[f](...a)", [name, function, json.loads(json.dumps(arguments))]

@@ -69,9 +69,12 @@ def test_a_picture_that_is_there_is_shown() -> None:
 @pytest.mark.parametrize("piece", ["](a", "](", "](" + " " * 40, "\n", "[x", "]: ", "&a", "<", "attachment:", "\\"])
 def test_a_text_made_to_be_slow_takes_about_as_long_as_words(piece: str) -> None:
     def seconds(text: str) -> float:
-        start = time.process_time()
-        written(text)
-        return time.process_time() - start
+        def once() -> float:
+            start = time.thread_time()
+            written(text)
+            return time.thread_time() - start
+
+        return min(once() for _ in range(3))  # else what else this process does, such as collecting garbage, counts
 
     words = seconds("![a](b) [c]: d & e < f. " * 2_000)
     assert seconds(piece * (48_000 // len(piece))) < 20 * words + 1

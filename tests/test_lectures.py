@@ -25,29 +25,35 @@ TITLES = [
     "09-registering-parameters",
     "10-batch-processing",
 ]
-OVERWRITTEN = re.compile(r"[^\n]*\r")  # a progress bar is drawn as often as there is time
+OVERWRITTEN = re.compile(r"^[^\n]*\r", re.MULTILINE)  # a progress bar is drawn as often as there is time
 TIMED = re.compile(r"[\d.,]+ ?(ns|µs|us|ms|s)\b|ratio [\d.]+|0x[0-9a-f]+")
 
 
 def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
     """Run all cells in a fresh kernel of the course, in an empty folder."""
-    os.environ["OMP_NUM_THREADS"] = "1"
-    return NotebookClient(
-        notebook, timeout=120, kernel_name="ee559", resources={"metadata": {"path": str(folder)}}
-    ).execute()
+    client = NotebookClient(
+        notebook,
+        timeout=120,
+        startup_timeout=120,
+        iopub_timeout=120,  # after 4 s, its default, it goes on without what a busy kernel has still to show
+        kernel_name="ee559",
+        resources={"metadata": {"path": str(folder)}},
+    )
+    return client.execute(env={**os.environ, "OMP_NUM_THREADS": "1"})
 
 
-def printed(notebook: NotebookNode) -> dict[str, str]:
+def printed(notebook: NotebookNode) -> dict[str, list[str]]:
     """Collect what the cells printed or drew; times, which differ from run to run, and pictures of them aside."""
     seen = {}
     for cell in notebook.cells:
         if cell.cell_type != "code" or re.search(r"timing\(|batch_vs_loop\(|perf_counter", cell.source):
             continue
-        text = ""  # what one cell prints may come in several pieces, cut anywhere
+        texts = ["", ""]  # what one cell prints may come in several pieces, cut anywhere, those of stderr in between
         for output in cell.outputs:
             data = output.get("data", {})
-            text += output.get("text", "") + data.get("text/html", data.get("text/plain", ""))
-        seen[cell.id] = TIMED.sub("…", OVERWRITTEN.sub("", text))
+            text = output.get("text", "") + data.get("text/html", data.get("text/plain", ""))
+            texts[output.get("name") == "stderr"] += text
+        seen[cell.id] = [TIMED.sub("…", OVERWRITTEN.sub("", text)) for text in texts]
     return seen
 
 

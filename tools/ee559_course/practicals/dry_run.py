@@ -68,18 +68,18 @@ def _runs(cell: NotebookNode, checks: bool) -> bool:
 
 @contextlib.contextmanager
 def _time_limit(seconds: int) -> Iterator[None]:
-    """Stop what runs longer, where the system has alarms (Windows has none)."""
-    if not hasattr(signal, "SIGALRM"):
+    """Stop what takes more CPU time, where the system has such alarms (Windows has none)."""
+    if not hasattr(signal, "SIGPROF"):
         yield
         return
 
     def stop(number: int, frame: object) -> None:
-        raise TookTooLong(f"more than {seconds} s")
+        raise TookTooLong(f"more than {seconds} s of CPU time")
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(seconds)
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)

@@ -136,6 +136,9 @@ def _run(name: str, notebook: NotebookNode, cache: Path) -> None:
         client = NotebookClient(
             copy,
             timeout=SECONDS_A_CELL,
+            startup_timeout=SECONDS_A_CELL,
+            iopub_timeout=SECONDS_A_CELL,  # by default it would go on after 4 s, without what a busy kernel has to show
+            raise_on_iopub_timeout=True,
             store_widget_state=False,
             record_timing=False,
             resources={"metadata": {"path": place}},
