@@ -105,7 +105,8 @@ def benchmarks_as_markdown(folder: Path, names: str = "*") -> str:
     lines: list[str] = []
     for path in sorted(folder.glob(f"{names}.json")):
         run = json.loads(path.read_text(encoding="utf-8"))
-        lines += ["", f"## {path.stem.replace('_', ' ').capitalize()}", "", f"{run['title']}.", ""]
+        heading = path.stem.replace("_", " ").capitalize().replace("Gpu", "GPU")
+        lines += ["", f"## {heading}", "", f"{run['title']}.", ""]
         lines += [f"`{run['command']}`, {run['date']}, on {run['machine']}.", ""]
         lines += ["```text", run["output"].rstrip(), "```"]
     return "\n".join(lines) + "\n"
