@@ -3,7 +3,6 @@
 import ctypes
 import os
 import shutil
-import stat
 import subprocess
 import sys
 import tempfile
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from ee559_course.grading.confinement import find_shut_folder
 from ee559_course.paths import ROOT
 
 ORDINARY = 60_123
@@ -85,7 +85,6 @@ def find_shut_folders() -> dict[Path, list[Path]]:
     shut: dict[Path, list[Path]] = {}
     needed = [Path(os.path.realpath(path)) for path in (sys.base_prefix, sys.prefix, ROOT)]
     for path in dict.fromkeys(needed):
-        folders = (folder for folder in reversed(path.parents) if not folder.stat().st_mode & stat.S_IXOTH)
-        if (topmost := next(folders, None)) is not None:
+        if (topmost := find_shut_folder(path)) is not None:
             shut.setdefault(topmost, []).append(path)
     return shut

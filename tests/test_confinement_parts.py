@@ -16,6 +16,8 @@ from types import ModuleType
 from typing import TypeVar
 
 import pytest
+from confinement_roles import temporary_folder
+from ee559_course.cli import app
 from ee559_course.grading.confinement import (
     Cgroup,
     Confinement,
@@ -23,6 +25,7 @@ from ee559_course.grading.confinement import (
     Limits,
     Usage,
     default_readable,
+    find_shut_folder,
     find_usage,
     kill_all,
     make_scratch,
@@ -35,6 +38,7 @@ from ee559_course.grading.confinement import seccomp as filters
 from ee559_course.grading.confinement.seccomp import ALLOW, ERRNO, KILL, Instruction, assemble
 from ee559_course.grading.confinement.syscalls import BOTH, LAST_KNOWN, X86_64_ONLY, number_of
 from machine import LINUX
+from typer.testing import CliRunner
 
 T = TypeVar("T")
 MACHINES = ("x86_64", "aarch64")
@@ -286,3 +290,18 @@ def test_usage_sees_files_and_processes(tmp_path: Path) -> None:
     assert usage.exceeded(Limits(file_bytes=2 << 20)) == "file_bytes"
     assert usage.exceeded(Limits(memory_bytes=1 << 20)) == "memory_bytes"
     assert ended.killed
+
+
+@pytest.mark.needs(LINUX)
+def test_doctor_names_a_folder_that_keeps_other_users_from_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    with temporary_folder() as folder:
+        python = Path(folder) / "private" / "python"
+        python.mkdir(parents=True)
+        assert find_shut_folder(python) is None
+        python.parent.chmod(0o700)
+        monkeypatch.setattr(sys, "base_prefix", str(python))
+        said = CliRunner().invoke(app, ["doctor"]).output
+    assert f"Python lies in {python}, and only its owner may enter {python.parent}: another user" in said
+    assert "cannot open shared object file" in said
+    monkeypatch.setattr(sys, "base_prefix", "/usr")
+    assert "only its owner may enter" not in CliRunner().invoke(app, ["doctor"]).output

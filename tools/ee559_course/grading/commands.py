@@ -1,5 +1,7 @@
 """The instructor's commands for what is handed in: ``grade``, ``feedback``, ``report``, ``export``; and ``doctor``."""
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -124,12 +126,19 @@ def doctor() -> None:
     """Say what this environment has, and what here confines students' code."""
     from ee559.doctor import main as diagnose
 
-    from ee559_course.grading.confinement import probe
+    from ee559_course.grading.confinement import find_shut_folder, probe
 
     status = diagnose()
     confinement = probe()
-    for line in confinement.lines():
-        console.print(line, highlight=False, markup=False)
+    lines = confinement.lines()
+    if os.name == "posix" and (shut := find_shut_folder(Path(sys.base_prefix))):
+        lines.append(
+            f"– Python lies in {sys.base_prefix}, and only its owner may enter {shut}: another user who is to grade "
+            "gets `Permission denied` or `cannot open shared object file` (exit status 126 or 127). Remedy for that: "
+            "a Python that all may read, such as the system's"
+        )
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     raise typer.Exit(status or (0 if confinement.confined else 1))
 
 

@@ -25,7 +25,7 @@ from ee559_course.grading.confinement.bubblewrap import server_command
 from ee559_course.grading.confinement.cgroup import Cgroup, cgroup_home
 from ee559_course.grading.confinement.child import confine
 from ee559_course.grading.confinement.ending import Ended, kill_all, prepare_server
-from ee559_course.grading.confinement.environment import default_readable, server_environment
+from ee559_course.grading.confinement.environment import default_readable, find_shut_folder, server_environment
 from ee559_course.grading.confinement.model import Confinement, Limits
 from ee559_course.grading.confinement.probe import probe
 from ee559_course.grading.confinement.scratch import make_scratch, remove_scratch
@@ -40,6 +40,7 @@ __all__ = [
     "cgroup_home",
     "confine",
     "default_readable",
+    "find_shut_folder",
     "find_usage",
     "kill_all",
     "make_scratch",

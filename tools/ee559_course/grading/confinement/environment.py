@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import stat
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -55,6 +56,12 @@ def default_readable() -> list[Path]:
     """
     paths = [*map(Path, SYSTEM.split()), *_python(), *_package(), *map(Path, KERNEL.split())]
     return [path for path in dict.fromkeys(paths) if path.exists()]
+
+
+def find_shut_folder(path: Path) -> Path | None:
+    """Return the topmost folder on the way to a path that only its owner may enter; None where there is none."""
+    folders = reversed(path.resolve().parents)
+    return next((folder for folder in folders if not folder.stat().st_mode & stat.S_IXOTH), None)
 
 
 def _python() -> Iterator[Path]:
