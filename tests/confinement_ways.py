@@ -23,7 +23,7 @@ from ee559_course.grading.confinement import (
     server_environment,
 )
 from hostile_acts import SECRET
-from machine import BUBBLEWRAP, ROLES
+from machine import BUBBLEWRAP, LANDLOCK, ROLES
 
 
 @dataclass
@@ -45,6 +45,8 @@ class Way:
         ROLES[self.role].require()
         if (self.role, self.wrapped) not in servers:
             BUBBLEWRAP.skip()
+        if not self.wrapped:
+            LANDLOCK.require()
         self.server = servers[self.role, self.wrapped]
         self.confinement = replace(self.server.confinement, **self.changes)
         assert self.confinement.confined
@@ -140,7 +142,7 @@ def make_order(
     act: str, confinement: Confinement | None, world: dict[str, Any], limits: Limits | None = None, **order: Any
 ) -> dict[str, Any]:
     """Order to run an act in a child."""
-    standard = {"grouped": False, "look": False, "spare": False, "until": '"said"', "longer": 0, "seconds": 20}
+    standard = {"grouped": False, "look": False, "spare": False, "until": '"said"', "longer": 0, "seconds": 120}
     return {
         "do": "run",
         "act": act,

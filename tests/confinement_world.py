@@ -11,6 +11,8 @@ from typing import Any
 from confinement_roles import become, own, temporary_folder
 from hostile_acts import SECRET
 
+PROCESS_NAME = f"ee559-{os.getpid()}"
+"""What hostile processes call themselves; other runs of the tests have other ones."""
 State = list[tuple[str, int, float, bytes]]
 
 
@@ -40,6 +42,7 @@ class World:
         assert self._victim.poll() is None
         readable = self._folder / "readable"
         return {
+            "name": PROCESS_NAME,
             "outside": str(self._outside),
             "secret": str(self._outside / "secret.txt"),
             "victim_file": str(self._outside / "victim.txt"),

@@ -11,17 +11,15 @@ from typing import Any
 
 from hostile_acts import LIBC, World, kills_everything
 
-NAME = b"ee559-hostile"
-"""What an exhausting act calls its processes, so that the tests can look for them from outside."""
 
-
-def name_process() -> None:
-    LIBC.prctl(15, NAME, 0, 0, 0)
+def name_process(world: World) -> None:
+    """Call this process as the tests say, so that they can look for it from outside."""
+    LIBC.prctl(15, world["name"].encode(), 0, 0, 0)
 
 
 def bombs(world: World) -> Any:
     """Fork without end in three ways: keep all, run ahead of the killer, and hide in sessions of one's own."""
-    name_process()
+    name_process(world)
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     reported = False
@@ -46,7 +44,7 @@ def stays(world: World) -> bool:
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:
-            name_process()
+            name_process(world)
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             time.sleep(600)
         os._exit(0)
@@ -56,7 +54,7 @@ def stays(world: World) -> bool:
 
 
 def sleeps(world: World) -> bool:
-    name_process()
+    name_process(world)
     world["report"]({"sleeps": True})
     time.sleep(600)
     return True

@@ -11,19 +11,18 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import psutil
 import pytest
 from confinement_ways import WAYS, Server, Way, make_order, make_servers
-from confinement_world import World
+from confinement_world import PROCESS_NAME, World
 from ee559_course.grading.confinement import Cgroup, Confinement, Limits, cgroup_home, probe
 from ee559_course.grading.confinement.model import LANDLOCK_SIGNALS
-from exhausting_acts import NAME
 from honest_acts import HONEST, SLOW
 from hostile_acts import ACTS, AGAINST_PARENT, MAY_BE_CLOSED, NEEDS_ROOT
-from machine import CGROUP, ROLES, X86_64
+from machine import CGROUP, LANDLOCK, ROLES, X86_64
 
 pytestmark = pytest.mark.needs(X86_64)  # the acts are written for it
 
@@ -145,7 +144,7 @@ def test_secrets_are_there_when_free(free: Server, worlds: dict[str, World]) -> 
 
 
 def hostile_processes() -> list[psutil.Process]:
-    return [process for process in psutil.process_iter(["name"]) if process.info["name"] == NAME.decode()]
+    return [process for process in psutil.process_iter(["name"]) if process.info["name"] == PROCESS_NAME]
 
 
 def test_daemon_is_gone(new_way: Way, worlds: dict[str, World]) -> None:
@@ -167,7 +166,6 @@ def test_fork_bomb_is_contained_and_gone(way: Way, worlds: dict[str, World]) -> 
     said = way.run("fork bomb", worlds[way.role].look(), limits, until="stopped", longer=0.3)
     assert "Resource temporarily unavailable" in said["stopped"]
     assert said["ended"]["nb_left"] == said["left"] == 0
-    assert said["kill_seconds"] < 3
     assert hostile_processes() == []
 
 
@@ -189,7 +187,7 @@ def test_submission_ends_with_its_server(act: str, way: Way, worlds: dict[str, W
 
 
 def wait_for(what: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not what():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -211,7 +209,7 @@ def test_huge_file_is_cut(new_way: Way, worlds: dict[str, World]) -> None:
 @pytest.mark.parametrize(("act", "limit"), [("deleted files", "file_bytes"), ("many files", "files")])
 def test_sum_of_files_is_seen(act: str, limit: str, new_way: Way, worlds: dict[str, World]) -> None:
     limits = Limits(file_bytes=8 << 20, files=300)
-    said = new_way.run(act, worlds[new_way.role].look(), limits, look=True, seconds=10)
+    said = new_way.run(act, worlds[new_way.role].look(), limits, look=True)
     assert said["exceeded"] == limit
     assert said["left"] == 0
     calm = new_way.run("temporary files", worlds[new_way.role].look(), limits, look=True)
@@ -256,9 +254,22 @@ def test_group_counts_and_limits_all_together(way: Way, worlds: dict[str, World]
     assert way.work("train", seen, grouped=True)["said"] is True
 
 
+@pytest.fixture
+def found() -> Iterator[Confinement]:
+    """What confines here, with control groups of the test's own, which no grader of another process tidies up."""
+    here = probe()
+    parents = [Path(parent, f"ee559-test-{os.getpid()}") for parent in here.cgroup_parents]
+    for parent in parents:
+        parent.mkdir()
+        if here.cgroup_version == 2:
+            (parent / "cgroup.subtree_control").write_text("+memory +pids")
+    yield replace(here, cgroup_parents=tuple(map(str, parents)))
+    for parent in parents:
+        parent.rmdir()
+
+
 @pytest.mark.needs(CGROUP)
-def test_left_over_groups_are_removed() -> None:
-    found = probe()
+def test_left_over_groups_are_removed(found: Confinement) -> None:
 
     def names() -> set[str]:
         return {str(path) for parent in found.cgroup_parents for path in Path(parent).glob("ee559-grading-*")}
@@ -285,6 +296,7 @@ def test_left_over_groups_are_removed() -> None:
     assert not set(outer.cgroup_parents) & names()
 
 
+@pytest.mark.needs(LANDLOCK)
 def test_each_part_holds_alone(free: Server, worlds: dict[str, World]) -> None:
     """What the probe says holds, holds."""
     found, seen = free.confinement, worlds[free.role].look()
