@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import pytest
 from ee559_course.browser import chromium
 from ee559_course.site.build import build_site
-from machine import CHROMIUM, REQUIREMENTS
+from machine import CHROMIUM
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 T = TypeVar("T", BrowserContext, Page)
@@ -41,7 +41,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what else was run; and in one list what this machine lacks, how many tests that cost, and what brings it."""
+    """Say what else was run, and list what this machine lacks, each with the tests that it costs and how to get it."""
     for report in terminalreporter.stats.get("passed", []):
         for name, value in report.user_properties:
             terminalreporter.line(f"{name}: {value}")
@@ -50,11 +50,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     )
     if not skipped:
         return
-    remedies = {requirement.reason: requirement.remedy for requirement in REQUIREMENTS}
     terminalreporter.section("what this machine lacks")
     for reason, tests in sorted(skipped.items()):
-        remedy = f". What brings it: {remedies[reason]}" if reason in remedies else ""
-        terminalreporter.line(f"{reason}: {tests} {'test' if tests == 1 else 'tests'} skipped{remedy}")
+        terminalreporter.line(f"{tests} {'test' if tests == 1 else 'tests'} skipped: {reason}")
 
 
 @pytest.fixture(scope="session")

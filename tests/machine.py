@@ -1,5 +1,6 @@
-"""What some tests need of the machine besides Python: where it is lacking they are skipped, and told what brings it."""
+"""What some tests need besides Python: where it is missing they are skipped, and the reason says how to get it."""
 
+import contextlib
 import os
 import platform
 import shutil
@@ -13,8 +14,10 @@ from typing import NoReturn
 
 import pytest
 from confinement_roles import can_play_ordinary_user
+from ee559.training import select_device
 from ee559_course.browser import find_chromium
 from ee559_course.grading.confinement import probe
+from ee559_course.grading.confinement.model import LANDLOCK_FILES
 from firefox import find_firefox
 
 
@@ -24,9 +27,9 @@ class Requirement:
 
     Attributes:
         name: what it is.
-        remedy: what brings it.
+        remedy: how to get it.
         is_here: looks for it.
-        in_ci: whether `.ci/run` installs it, so that its lack is a failure there.
+        in_ci: whether CI must have it, so that its lack is a failure there.
     """
 
     name: str
@@ -36,8 +39,8 @@ class Requirement:
 
     @property
     def reason(self) -> str:
-        """Why a test is skipped: by this the list at the end of a run counts them."""
-        return f"no {self.name} on this machine"
+        """Why a test is skipped: the list at the end of a run counts the tests by it."""
+        return f"no {self.name}. To get it: {self.remedy}"
 
     def require(self) -> None:
         """Skip the test that is running, unless it is here."""
@@ -45,23 +48,27 @@ class Requirement:
             self.skip()
 
     def skip(self) -> NoReturn:
-        """Skip the test that is running; in CI fail it, if CI is to have this."""
+        """Skip the test that is running; in CI fail it, if CI must have this."""
         if self.in_ci and os.environ.get("CI"):
-            pytest.fail(f"{self.reason}, and CI must have it. Remedy: {self.remedy}")
+            pytest.fail(f"{self.reason} (CI must have it)")
         pytest.skip(self.reason)
 
 
 PLACES_OF_PYTHONS = (".pyenv/versions/{}.*/bin/python", ".local/share/uv/python/cpython-{}.*/bin/python")
+TRY_PYTHON = """
+import ensurepip, ssl, sys, sysconfig, venv
+print("no" if sysconfig.get_config_var("Py_GIL_DISABLED") else "%d.%d" % sys.version_info[:2])
+"""
 
 
 @cache
 def find_python(version: str) -> str | None:
     """Return an installed Python of a version such as 3.12, if it can make environments; else None."""
     of_home = (path for place in PLACES_OF_PYTHONS for path in Path.home().glob(place.format(version)))
-    for python in (shutil.which(f"python{version}"), *map(str, of_home)):
-        tried = [python, "-c", "import ensurepip, ssl, sys, venv; print('%d.%d' % sys.version_info[:2])"]
-        if python and subprocess.run(tried, capture_output=True, text=True).stdout.strip() == version:
-            return python
+    for python in filter(None, (shutil.which(f"python{version}"), *map(str, of_home))):
+        with contextlib.suppress(OSError):  # such as a program for another processor
+            if subprocess.run([python, "-c", TRY_PYTHON], capture_output=True, text=True).stdout.strip() == version:
+                return python
     return None
 
 
@@ -70,21 +77,37 @@ def _python(version: str) -> Requirement:
     return Requirement(f"Python {version}", packages, lambda: find_python(version) is not None)
 
 
-def _has_accelerator() -> bool:
-    import torch
-
-    return torch.accelerator.is_available()
-
-
+LINUX = Requirement("Linux", "Linux, or a container of it", lambda: sys.platform == "linux")
+X86_64 = Requirement(
+    "Linux on x86_64",
+    "a Linux machine with such a processor",
+    lambda: LINUX.is_here() and platform.machine() == "x86_64",
+)
+POSIX = Requirement("POSIX system", "Linux or macOS", lambda: os.name == "posix")
 CONFINEMENT = Requirement(
     "way to confine students' code",
     "Linux 6.2 or newer with Landlock, or Linux with the package bubblewrap",
     cache(lambda: probe().confined),
     in_ci=sys.platform == "linux",
 )
-LINUX = Requirement("Linux", "Linux, or a container of it", lambda: sys.platform == "linux")
-X86_64 = Requirement("Linux on x86_64", "such a machine", lambda: LINUX.is_here() and platform.machine() == "x86_64")
-EXCHANGE = Requirement("exchange of nbgrader's", "Linux or macOS", lambda: sys.platform != "win32")
+LANDLOCK = Requirement(
+    f"Landlock of version {LANDLOCK_FILES} or newer",
+    "Linux 6.2 or newer with `landlock` in /sys/kernel/security/lsm",
+    cache(lambda: probe().landlock >= LANDLOCK_FILES),
+)
+BUBBLEWRAP = Requirement(
+    "working bubblewrap", "the package bubblewrap, and user namespaces", cache(lambda: probe().namespaces)
+)
+CGROUP = Requirement(
+    "control group for root", "root, where /sys/fs/cgroup can be written", cache(lambda: probe().cgroup_version > 0)
+)
+ROOT = Requirement("root", "running the tests as root", lambda: POSIX.is_here() and os.getuid() == 0)
+ORDINARY_USER = Requirement(
+    "ordinary user who can run this Python",
+    "a Python and a copy of the course where every user may read them, such as in /usr and /srv",
+    cache(can_play_ordinary_user),
+)
+ROLES = {"root": ROOT, "user": ORDINARY_USER}
 CHROMIUM = Requirement(
     "Chromium or Chrome",
     "`.venv/bin/playwright install chromium`, or the package chromium",
@@ -92,24 +115,7 @@ CHROMIUM = Requirement(
     in_ci=True,
 )
 FIREFOX = Requirement("Firefox", "the package firefox-esr or firefox", lambda: find_firefox() is not None, in_ci=True)
-BUBBLEWRAP = Requirement(
-    "working bubblewrap", "the package bubblewrap, and user namespaces", lambda: shutil.which("bwrap") is not None
+GPU = Requirement(
+    "GPU (CUDA or MPS)", "a GPU and a PyTorch that was built for it", lambda: select_device().type != "cpu"
 )
-CGROUP = Requirement(
-    "control group for root", "root, where /sys/fs/cgroup can be written", cache(lambda: probe().cgroup_version > 0)
-)
-ROOT = Requirement("root", "running the tests as root", lambda: os.getuid() == 0)
-ORDINARY_USER = Requirement(
-    "ordinary user who can run this Python",
-    "a Python and a copy of the course where every user may read them, such as /usr and /srv",
-    cache(can_play_ordinary_user),
-)
-ROLES = {"root": ROOT, "user": ORDINARY_USER}
-ACCELERATOR = Requirement("GPU (CUDA or MPS)", "a GPU and a PyTorch that was built for it", _has_accelerator)
 PYTHONS = {version: _python(version) for version in ("3.11", "3.12", "3.13")}
-PACKAGE_INDEX = Requirement("package index", "a network", lambda: True)
-
-REQUIREMENTS = (
-    *(each for each in list(globals().values()) if isinstance(each, Requirement)),
-    *PYTHONS.values(),
-)

@@ -63,7 +63,7 @@ def test_a_student_unpacks_it_sets_it_up_and_does_a_part_of_a_practical(bundle: 
     answer = next(cell for cell in notebook.cells if cell.id == "my-relu")
     answer.source = "def my_relu(x):\n    return x.clamp(min=0)"
     nbformat.write(notebook, path)
-    programs = home / ".venv" / "bin"
+    programs = home / ".venv" / ("Scripts" if os.name == "nt" else "bin")
     run = [programs / "jupyter", "nbconvert", "--execute", "--allow-errors", "--inplace", "--to", "notebook", path]
     run += [f"--ExecutePreprocessor.{patience}_timeout=600" for patience in ("startup", "iopub")]  # else 60 s and 4 s
     done = subprocess.run(run, cwd=home, env=environment | {"PATH": str(programs)}, capture_output=True)

@@ -13,7 +13,7 @@ from ee559 import LayerTable, Net, count_parameters, layer_table
 from ee559.layer_formulas import evaluate
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
-from machine import ACCELERATOR
+from machine import GPU
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
@@ -548,7 +548,7 @@ def test_a_failure_that_the_forward_pass_survives_is_no_row() -> None:
     assert operations(table) == ["nn.Linear(3, 1)", "parameters of no row above"]
 
 
-@pytest.mark.needs(ACCELERATOR)
+@pytest.mark.needs(GPU)
 def test_the_state_of_an_accelerators_random_numbers_is_kept_too() -> None:
     device = torch.accelerator.current_accelerator()
     assert device is not None

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from machine import POSIX
 
 
 @pytest.fixture
@@ -187,6 +188,7 @@ def test_kernel_keeps_its_warnings_to_itself(course: ModuleType, installs: list[
     assert json.loads(course.KERNEL.read_text(encoding="utf-8"))["argv"] == ["python", "--log-level=ERROR"]
 
 
+@pytest.mark.needs(POSIX)  # there a group of processes can be interrupted
 def test_interrupt_is_left_to_the_program_that_runs(root: Path) -> None:
     listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # background jobs do not
     asks = "import time\ntry: print('up', flush=True); time.sleep(300)\nexcept KeyboardInterrupt: raise SystemExit(7)"

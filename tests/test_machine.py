@@ -11,10 +11,10 @@ from playwright.sync_api import sync_playwright
 def test_a_lack_is_skipped_and_fails_where_ci_must_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CI", raising=False)
     for installed_by_ci in (True, False):
-        with pytest.raises(pytest.skip.Exception, match="no unicorn on this machine"):
+        with pytest.raises(pytest.skip.Exception, match=r"^no unicorn\. To get it: a forest$"):
             Requirement("unicorn", "a forest", lambda: False, in_ci=installed_by_ci).require()
     monkeypatch.setenv("CI", "true")
-    with pytest.raises(pytest.fail.Exception, match=r"no unicorn .*CI must have it.*a forest"):
+    with pytest.raises(pytest.fail.Exception, match=r"a forest \(CI must have it\)$"):
         Requirement("unicorn", "a forest", lambda: False, in_ci=True).require()
     with pytest.raises(pytest.skip.Exception):
         Requirement("unicorn", "a forest", lambda: False).require()
