@@ -30,7 +30,6 @@ from gpu_sections.setting import SHORT, Row, Setting, Sizes, Stopwatch, full_flo
 from record import machine
 
 RECORDED = Path(__file__).resolve().parent / "recorded" / "gpu.json"
-NO_GPU = "No GPU (CUDA or MPS) on this machine: nothing was measured."
 NOT_PRINTED = ("seeds", "losses")  # columns that are for the file alone
 
 
@@ -82,18 +81,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--short only tries the code: say with --out where to write what it measures.")
     device = select_device()
     if device.type == "cpu" and not options.short:
-        record_no_gpu(options.out)
-        raise SystemExit(NO_GPU)
+        raise SystemExit("No GPU (CUDA or MPS) on this machine: nothing was measured.")
     # Compiled here: other processes would start with this folder on their path, whose site.py is not Python's.
     os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
     os.environ.setdefault("TORCHINDUCTOR_FORCE_DISABLE_CACHES", "1")  # a first call compiles
     return record(options.out, device, SHORT if options.short else Sizes(), options.seconds)
-
-
-def record_no_gpu(path: Path) -> None:
-    """Write the line that there is no GPU, unless there is a file: it may hold what a GPU's machine recorded."""
-    if not path.exists():
-        write(path, {**_head(), "machine": machine(), "output": f"{NO_GPU}\n"})
 
 
 def record(

@@ -55,8 +55,8 @@ def record(name: str) -> int:
 
 def main() -> int:
     """Record the benchmarks that are named."""
-    writes_its_own = {"record", "gpu"}
-    names = sorted(path.stem for path in HERE.glob("*.py") if path.stem not in writes_its_own)
+    not_recorded_here = {"record", "gpu"}
+    names = sorted(path.stem for path in HERE.glob("*.py") if path.stem not in not_recorded_here)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
     return max(record(name) for name in parser.parse_args().names)
