@@ -94,11 +94,12 @@ def find_firefox() -> str | None:
     return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
-def _address_in(log: Path) -> str:
+def _address_in(log: Path, process: subprocess.Popen[bytes]) -> str:
     """Wait until Firefox has said where it listens."""
     until = time.monotonic() + SECONDS
     while not (found := re.search(rb"BiDi listening on (ws://\S+)\s", said := log.read_bytes())):
-        assert time.monotonic() < until, f"Firefox does not listen. It said: {said.decode(errors='replace')}"
+        waits = process.poll() is None and time.monotonic() < until
+        assert waits, f"Firefox does not listen (status {process.poll()}). It said: {said.decode(errors='replace')}"
         time.sleep(0.05)
     return found[1].decode()
 
@@ -114,7 +115,7 @@ def firefox() -> Iterator[Firefox]:
         with log.open("wb") as file:
             process = subprocess.Popen(command, stderr=file, stdout=subprocess.DEVNULL)
         try:
-            address = f"{_address_in(log)}/session"
+            address = f"{_address_in(log, process)}/session"
             connection = websocket.create_connection(address, timeout=SECONDS, suppress_origin=True)
             browser = Firefox(connection)
             browser.tell("session.new", capabilities={})

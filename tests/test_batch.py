@@ -43,7 +43,7 @@ def scheduler() -> Iterator[str]:
         threads_per_worker=1,
         memory_limit=0,
         dashboard_address=None,
-        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # it listens all the same, and on 8787 if not told
+        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # it opens a port all the same, by default 8787
     ) as cluster:
         yield cluster.scheduler_address
 
@@ -69,7 +69,7 @@ def memory_of(process: psutil.Process) -> int:
 
 
 def fork_servers() -> list[psutil.Process]:
-    """List the fork servers of this process's clusters, each followed by what it has forked."""
+    """List the fork servers of this process's clusters, and what they have forked."""
     return [each for each in psutil.Process().children(recursive=True) if "fork_server" in command_of(each)]
 
 
@@ -232,7 +232,7 @@ def test_unknown_practical_and_scheduler_are_one_clear_error_each(tmp_path: Path
         grade(course, "sizes", on("tcp://127.0.0.1:1"), no_one)
 
 
-def test_a_port_that_another_cluster_has_taken_is_none_of_ours() -> None:
+def test_grading_does_not_ask_for_the_port_of_another_cluster() -> None:
     with contextlib.ExitStack() as stack, warnings.catch_warnings(record=True) as warned:
         with contextlib.suppress(OSError):  # it may be taken already
             stack.enter_context(socket.create_server(("127.0.0.1", 8787)))

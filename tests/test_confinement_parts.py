@@ -297,11 +297,11 @@ def test_doctor_names_a_folder_that_keeps_other_users_from_python(monkeypatch: p
     with temporary_folder() as folder:
         python = Path(folder) / "private" / "python"
         python.mkdir(parents=True)
-        assert find_shut_folder(python) is None
+        shut = find_shut_folder(Path(folder)) or python.parent  # the folder for temporary files may be shut already
         python.parent.chmod(0o700)
         monkeypatch.setattr(sys, "base_prefix", str(python))
         said = CliRunner().invoke(app, ["doctor"]).output
-    assert f"Python lies in {python}, and only its owner may enter {python.parent}: another user" in said
+    assert f"Python lies in {python}, and other users may not enter {shut}: one who is to grade" in said
     assert "cannot open shared object file" in said
     monkeypatch.setattr(sys, "base_prefix", "/usr")
-    assert "only its owner may enter" not in CliRunner().invoke(app, ["doctor"]).output
+    assert "other users may not enter" not in CliRunner().invoke(app, ["doctor"]).output

@@ -28,7 +28,7 @@ from nbformat import NotebookNode
 
 pytestmark = NEEDS_CONFINEMENT
 LIMITS = Limits(cpu_seconds=30, memory_bytes=1000 * 2**20, file_bytes=150 * 2**20, files=4000, processes=40)
-SECONDS_A_CELL = 15  # what is to be ended by another limit must come to that before, on a busy machine too
+SECONDS_A_CELL = 15  # attacks that another limit ends must come to it sooner, on a busy machine too
 FULL = 24.0
 
 

@@ -94,7 +94,6 @@ def test_graded_submissions_are_in_the_gradebook_and_the_others_are_no_zero(cour
 def test_words_are_graded_by_hand_and_nothing_that_a_student_wrote_acts(course: CourseFolder, browser: Browser) -> None:
     with formgrader(course.root) as address:
         page = browser.new_page(viewport={"width": 1300, "height": 900})
-        page.set_default_timeout(60_000)
         page.goto(address.format("").replace("/formgrader/", "/login"))
         for student in ("mallory", "ada"):
             page.goto(address.format(f"submissions/{submission_id(course, student)}"))

@@ -52,8 +52,8 @@ def test_living_figure_moves_in_jupyterlab_and_python_sees_its_state(browser: Br
         expect(page.locator(".living")).to_contain_text("/ 2⌋ + 1 = 2")
         state = page.locator(".jp-CodeCell").last
         state.locator(".cm-content").click()
-        until = time.monotonic() + 60  # the figure's state has a way of its own into the kernel, and may come later
+        until = time.monotonic() + 120  # the figure's state has a way of its own into the kernel, and may come later
         while "stride 2" not in state.locator(".jp-OutputArea").inner_text():
-            assert time.monotonic() < until
+            assert time.monotonic() < until, state.locator(".jp-OutputArea").inner_text()
             page.keyboard.press("Control+Enter")
             page.wait_for_timeout(500)

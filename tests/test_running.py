@@ -24,11 +24,18 @@ from ee559_course.grading.run.worker import Unconfined, Worker
 from machine import CGROUP
 
 DOUBLE = "def answer(x):\n    return twice(x)"
+HOG = """
+import contextlib
+kept = []
+while True:
+    with contextlib.suppress(MemoryError):  # at its limit it holds on
+        kept.append(bytearray(20_000_000))
+"""
 
 
 @pytest.fixture(scope="module", autouse=True)
 def environment() -> Iterator[None]:
-    """Forget in the end where MNIST is unpacked: a worker says so to its whole process."""
+    """Put the environment back: a worker sets EE559_CACHE for its whole process."""
     with patch.dict(os.environ):
         yield
 
@@ -194,44 +201,31 @@ def test_a_worker_removes_what_killed_ones_left(tmp_path: Path, monkeypatch: pyt
 @NEEDS_CONFINEMENT
 def test_a_server_or_a_process_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     no_group = replace(probe(), bwrap="", cgroup_version=1, cgroup_parents=(str(tmp_path / "no group"),) * 2)
-    host = ForkServer(no_group, Limits(), tmp_path)
-    with pytest.raises(HostError, match=r"is gone: exit status 1, FileNotFoundError.*no group"):
+    gone = pytest.raises(HostError, match=r"is gone: exit status 1, FileNotFoundError.*no group.*Run `ee559 doctor`")
+    with closing(ForkServer(no_group, Limits(), tmp_path)) as host, gone:
         run_task(host, Task("key", [cell("1")]), Limits())
-    host.close()
 
-    host = ForkServer(replace(probe(), bwrap=""), Limits(cpu_seconds=-1), tmp_path)
-    with pytest.raises(HostError, match=r"process did not start: ValueError: current limit exceeds maximum limit"):
+    refused = pytest.raises(HostError, match=r"process did not start: ValueError: current limit exceeds maximum limit")
+    with closing(ForkServer(Confinement(), Limits(cpu_seconds=-1), tmp_path)) as host, refused:
         run_task(host, Task("key", [cell("1")]), Limits())
-    host.close()
 
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\necho 'python: libpython.so: cannot open shared object file' >&2\nexit 127\n")
     python.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(python))
     with pytest.raises(HostError, match=r"is gone: exit status 127, python: libpython.so: cannot open shared object"):
-        ForkServer(probe(), Limits(), tmp_path)
-
-
-HOG = """
-import contextlib
-kept = []
-while True:
-    with contextlib.suppress(MemoryError):  # at its limit it holds on
-        kept.append(bytearray(20_000_000))
-"""
+        ForkServer(Confinement(), Limits(), tmp_path)
 
 
 @pytest.mark.parametrize("grouped", [pytest.param(True, marks=pytest.mark.needs(CGROUP)), False])
 @NEEDS_CONFINEMENT
 def test_a_submission_that_takes_all_memory_is_told_so(grouped: bool, tmp_path: Path) -> None:
-    tmp_path.chmod(0o711)
     found = probe()
     if not grouped:
         found = replace(found, cgroup_version=0, cgroup_parents=())
     limits = Limits(memory_bytes=700 * 2**20)
-    with cgroup_home(found) as confinement:
-        host = ForkServer(confinement, limits, tmp_path)
-        done = run_task(host, Task("key", [cell("print('kept')"), cell(HOG), cell("1")], step_seconds=120), limits)
-        host.close()
+    task = Task("key", [cell("print('kept')"), cell(HOG), cell("1")], step_seconds=120)
+    with cgroup_home(found) as confinement, closing(ForkServer(confinement, limits, tmp_path)) as host:
+        done = run_task(host, task, limits)
     assert (done.ended, [step.status for step in done.steps]) == ("memory", ["ok", "unfinished", "not run"])
     assert texts(done.steps[0]) == "kept\n"

@@ -45,7 +45,7 @@ def test_record_states_the_checksum_and_the_errors_of_the_committed_weights(mnis
 
 
 def test_record_states_the_normalisation_and_the_places_of_the_parameters(net: Net, mnist: Mnist) -> None:
-    with train_net.one_thread():  # six would round the sum otherwise
+    with train_net.one_thread():  # more would round the sum differently
         assert (RECORD["mean"], RECORD["std"]) == (mnist.train_input.mean().item(), mnist.train_input.std().item())
     content = (FILES / "net.onnx").read_bytes()
     for name, weight in net.state_dict().items():

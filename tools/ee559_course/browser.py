@@ -44,7 +44,7 @@ def _playwrights_own() -> str | None:
         with sync_playwright() as playwright:
             return playwright.chromium.executable_path
 
-    with ThreadPoolExecutor(1) as pool:  # Playwright starts once in a thread, and here it may be running
+    with ThreadPoolExecutor(1) as pool:  # a thread can run only one Playwright, and this one may already
         path = pool.submit(ask).result()
     return path if Path(path).exists() else None
 
@@ -136,7 +136,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(address: str, seconds: float = 60) -> None:
+def wait_for(address: str, seconds: float = 120) -> None:
     """Wait until the address answers.
 
     Raises:
@@ -155,7 +155,7 @@ def wait_for(address: str, seconds: float = 60) -> None:
 
 def open_notebook(page: Page, lab: Lab, name: str) -> None:
     """Open a notebook and wait for its kernel; what is run before that is dropped without a word."""
-    page.set_default_timeout(60_000)  # a busy machine starts kernels slowly
+    page.set_default_timeout(120_000)  # a busy machine starts kernels slowly
     page.goto(lab.address(name))
     page.locator(".jp-Notebook .jp-Cell").first.wait_for()
     page.locator("#jp-main-statusbar").get_by_text(re.compile(r"\| Idle$")).wait_for()

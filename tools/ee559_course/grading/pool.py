@@ -78,7 +78,9 @@ def connect(options: PoolOptions) -> Iterator[Pool]:
                     threads_per_worker=1,
                     memory_limit=0,
                     dashboard_address=None,
-                    scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # it listens all the same; not told, on 8787
+                    scheduler_kwargs={
+                        "dashboard_address": "127.0.0.1:0"
+                    },  # it opens a port all the same, by default 8787
                     silence_logs=50,
                 )
             )

@@ -59,8 +59,12 @@ def default_readable() -> list[Path]:
 
 
 def find_shut_folder(path: Path) -> Path | None:
-    """Return the topmost folder on the way to a path that only its owner may enter; None where there is none."""
-    folders = reversed(path.resolve().parents)
+    """Return the topmost folder, from the root down to a folder, that others may not enter; None if there is none.
+
+    Others are users who neither own it nor belong to its group.
+    """
+    path = path.resolve()
+    folders = (*reversed(path.parents), path)
     return next((folder for folder in folders if not folder.stat().st_mode & stat.S_IXOTH), None)
 
 

@@ -105,8 +105,8 @@ class Confinement:
                 self.drops_privileges,
                 "a user of its own",
                 "what the grading user owns does not belong to the submission",
-                "run as root, in a container for instance (with the right CAP_DAC_READ_SEARCH, where Python lies in a "
-                "folder that only root may enter); without root the others must do",
+                "run as root, in a container for instance (with the capability CAP_DAC_READ_SEARCH, where Python lies "
+                "in a folder that only root may enter); without root the others must do",
             ),
         ]
 

@@ -16,7 +16,7 @@ from ee559_course.grading.confinement.model import Confinement
 from ee559_course.grading.confinement.system import LINUX, MACHINE
 
 TRIAL = f"import sys; sys.path.insert(0, {str(OWN_PACKAGE.parent)!r}); from {__package__}.trial import main; main()"
-PATIENCE = 60.0  # seconds: a busy machine is not one where nothing holds
+PATIENCE = 60.0  # seconds; a busy machine answers late, and is no less able to confine
 
 
 def probe() -> Confinement:

@@ -82,18 +82,21 @@ class _Server:
     def _be_the_child(self, commands: int, events: int) -> None:
         """Confine this process and serve; it never returns."""
         try:
-            try:
-                self._group.add(os.getpid())
-                confine(self._confinement, self._scratch, self._readable, self._limits, {commands, events})
-            except BaseException as error:
-                os.write(events, json.dumps({"failed": f"{type(error).__name__}: {error}"}).encode() + b"\n")
-                raise
+            self._confine(commands, events)
             with os.fdopen(commands, "rb") as in_, os.fdopen(events, "wb") as out:
                 serve(in_, out, self._scratch)
         except BaseException:
             traceback.print_exc()
         finally:
             os._exit(0)
+
+    def _confine(self, commands: int, events: int) -> None:
+        try:
+            self._group.add(os.getpid())
+            confine(self._confinement, self._scratch, self._readable, self._limits, {commands, events})
+        except BaseException as error:
+            os.write(events, json.dumps({"failed": f"{type(error).__name__}: {error}"}).encode() + b"\n")
+            raise
 
     def _stop(self, patience: float = 0.0) -> dict[str, Any]:
         """Kill what is left of the submission, and say how its first process ended and what it used."""

@@ -109,17 +109,19 @@ class ForkServer:
     def _read(self) -> dict[str, Any]:
         line = self._answers.readline()
         if not line:
-            raise HostError(f"the server that starts students' processes is gone: {self._last_words()}.")
+            raise self._gone()
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    def _last_words(self) -> str:
+    def _gone(self) -> HostError:
+        """Make the error that says how the server ended, and its last words."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(SECONDS_TO_END)
         self._log.seek(0)
-        printed = self._log.read().decode(errors="replace").strip()
-        return (
-            f"exit status {self._process.poll()}, {printed.rpartition(chr(10))[2][-LONGEST_WORDS:] or 'without a word'}"
+        printed = self._log.read().decode(errors="replace").splitlines() or ["without a word"]
+        return HostError(
+            f"the server that starts students' processes is gone: exit status {self._process.poll()}, "
+            f"{printed[-1][-LONGEST_WORDS:]}. Run `ee559 doctor`: it says what this machine lacks."
         )
 
     def _ask(self, do: str, fds: Sequence[int] = (), **fields: float) -> dict[str, Any]:
@@ -127,7 +129,7 @@ class ForkServer:
             socket.send_fds(self._channel, [json.dumps({"do": do, **fields}).encode()], fds)
             return self._read()
         except OSError as error:
-            raise HostError(f"the server that starts students' processes is gone: {self._last_words()}.") from error
+            raise self._gone() from error
 
     def start(self) -> Pipes:
         """Fork a process."""
