@@ -27,7 +27,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "needs(*requirements): what of machine.py the test needs")
+    config.addinivalue_line(
+        "markers", "needs(*requirements): requirements of machine.py without which the test is skipped"
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -41,7 +43,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what else was run, and list what this machine lacks, each with the tests that it costs and how to get it."""
+    """Say what else was run, and list what this machine lacks, with the number of tests skipped and how to get it."""
     for report in terminalreporter.stats.get("passed", []):
         for name, value in report.user_properties:
             terminalreporter.line(f"{name}: {value}")

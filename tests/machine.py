@@ -1,4 +1,8 @@
-"""What some tests need besides Python: where it is missing they are skipped, and the reason says how to get it."""
+"""What some tests need besides Python: where it is missing they are skipped, and the reason says how to get it.
+
+To add a requirement, name it here, without an article, with a remedy that begins with a verb; then mark the tests with
+``@pytest.mark.needs(IT)``, or call ``IT.require()`` in a fixture. The fixture ``browser`` needs Chromium by itself.
+"""
 
 import contextlib
 import os
@@ -29,7 +33,7 @@ class Requirement:
         name: what it is.
         remedy: how to get it.
         is_here: looks for it.
-        in_ci: whether CI must have it, so that its lack is a failure there.
+        in_ci: whether CI must have it, so that missing it is a failure there.
     """
 
     name: str
@@ -73,49 +77,55 @@ def find_python(version: str) -> str | None:
 
 
 def _python(version: str) -> Requirement:
-    packages = f"the packages python{version} and python{version}-venv, or another installer of Python {version}"
+    packages = f"install the packages python{version} and python{version}-venv, or Python {version} in another way"
     return Requirement(f"Python {version}", packages, lambda: find_python(version) is not None)
 
 
-LINUX = Requirement("Linux", "Linux, or a container of it", lambda: sys.platform == "linux")
+LINUX = Requirement("Linux", "use Linux, or a container of it", lambda: sys.platform == "linux")
 X86_64 = Requirement(
     "Linux on x86_64",
-    "a Linux machine with such a processor",
+    "use a Linux machine with such a processor",
     lambda: LINUX.is_here() and platform.machine() == "x86_64",
 )
-POSIX = Requirement("POSIX system", "Linux or macOS", lambda: os.name == "posix")
+POSIX = Requirement("POSIX system", "use Linux or macOS", lambda: os.name == "posix")
 CONFINEMENT = Requirement(
     "way to confine students' code",
-    "Linux 6.2 or newer with Landlock, or Linux with the package bubblewrap",
+    "use Linux 6.2 or newer with Landlock, or install the package bubblewrap",
     cache(lambda: probe().confined),
     in_ci=sys.platform == "linux",
 )
 LANDLOCK = Requirement(
     f"Landlock of version {LANDLOCK_FILES} or newer",
-    "Linux 6.2 or newer with `landlock` in /sys/kernel/security/lsm",
+    "use Linux 6.2 or newer with `landlock` in /sys/kernel/security/lsm",
     cache(lambda: probe().landlock >= LANDLOCK_FILES),
 )
 BUBBLEWRAP = Requirement(
-    "working bubblewrap", "the package bubblewrap, and user namespaces", cache(lambda: probe().namespaces)
+    "working bubblewrap", "install the package bubblewrap, and allow user namespaces", cache(lambda: probe().namespaces)
 )
 CGROUP = Requirement(
-    "control group for root", "root, where /sys/fs/cgroup can be written", cache(lambda: probe().cgroup_version > 0)
+    "control group",
+    "run the tests as root, where /sys/fs/cgroup can be written",
+    cache(lambda: probe().cgroup_version > 0),
 )
-ROOT = Requirement("root", "running the tests as root", lambda: POSIX.is_here() and os.getuid() == 0)
+ROOT = Requirement("root", "run the tests as root", lambda: POSIX.is_here() and os.getuid() == 0)
 ORDINARY_USER = Requirement(
     "ordinary user who can run this Python",
-    "a Python and a copy of the course where every user may read them, such as in /usr and /srv",
+    "use a Python and a copy of the course that every user may read, such as in /usr and /srv",
     cache(can_play_ordinary_user),
 )
 ROLES = {"root": ROOT, "user": ORDINARY_USER}
 CHROMIUM = Requirement(
     "Chromium or Chrome",
-    "`.venv/bin/playwright install chromium`, or the package chromium",
+    "run `.venv/bin/playwright install chromium`, or install the package chromium",
     cache(lambda: find_chromium() is not None),
     in_ci=True,
 )
-FIREFOX = Requirement("Firefox", "the package firefox-esr or firefox", lambda: find_firefox() is not None, in_ci=True)
+FIREFOX = Requirement(
+    "Firefox", "install the package firefox-esr or firefox", lambda: find_firefox() is not None, in_ci=True
+)
 GPU = Requirement(
-    "GPU (CUDA or MPS)", "a GPU and a PyTorch that was built for it", lambda: select_device().type != "cpu"
+    "GPU (CUDA or MPS)",
+    "use a machine with a GPU, and a PyTorch that was built for it",
+    lambda: select_device().type != "cpu",
 )
 PYTHONS = {version: _python(version) for version in ("3.11", "3.12", "3.13")}

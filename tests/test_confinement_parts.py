@@ -301,7 +301,7 @@ def test_doctor_names_a_folder_that_keeps_other_users_from_python(monkeypatch: p
         python.parent.chmod(0o700)
         monkeypatch.setattr(sys, "base_prefix", str(python))
         said = CliRunner().invoke(app, ["doctor"]).output
-    assert f"Python lies in {python}, and other users may not enter {shut}: one who is to grade" in said
+    assert f"Python is in {python}, and other users may not enter {shut}: a grader" in said
     assert "cannot open shared object file" in said
     monkeypatch.setattr(sys, "base_prefix", "/usr")
     assert "other users may not enter" not in CliRunner().invoke(app, ["doctor"]).output

@@ -133,9 +133,9 @@ def doctor() -> None:
     lines = confinement.lines()
     if os.name == "posix" and (shut := find_shut_folder(Path(sys.base_prefix))):
         lines.append(
-            f"– Python lies in {sys.base_prefix}, and other users may not enter {shut}: one who is to grade gets "
-            "`Permission denied` or `cannot open shared object file` (exit status 126 or 127). Remedy: a Python that "
-            "all may read, such as the system's"
+            f"– Python is in {sys.base_prefix}, and other users may not enter {shut}: a grader who is neither its "
+            "owner nor root gets `Permission denied` or `cannot open shared object file` (exit status 126 or 127). "
+            "Remedy: use a Python that everyone may read, such as the system's"
         )
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
