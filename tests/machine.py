@@ -128,4 +128,8 @@ GPU = Requirement(
     "use a machine with a GPU, and a PyTorch that was built for it",
     lambda: select_device().type != "cpu",
 )
+PACKAGES = Requirement(
+    "package index within reach", "connect to a network, and run the tests again", lambda: True, in_ci=True
+)
+"""Only an installation tells whether it is: a test that installs calls ``skip`` if not."""
 PYTHONS = {version: _python(version) for version in ("3.11", "3.12", "3.13")}
