@@ -1,13 +1,15 @@
 """Checks for the exercises of the lectures: the first thing that is wrong, in a sentence, and where it is explained."""
 
 import copy
+import math
+import numbers
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
 
-TOLERANCE = {torch.float16: 1e-2, torch.bfloat16: 1e-1, torch.float32: 1e-4, torch.float64: 1e-8}
+TOLERANCE = {torch.float16: 1e-2, torch.bfloat16: 1e-1, torch.float32: 1e-4}
 
 
 class Fault(AssertionError):
@@ -29,12 +31,12 @@ def check_answer(
     if answer is ...:
         _say(exercise, "not answered yet", see)
         return
-    wrong = _difference(answer, expected)
+    wrong = difference(answer, expected)
     if wrong is None:
         print(f"✓ {exercise}: right.")
         return
     for sentence, mistaken in (mistakes or {}).items():
-        if _difference(answer, mistaken) is None:
+        if difference(answer, mistaken) is None:
             wrong = f"{wrong}. It looks like this: {sentence}"
             break
     _say(exercise, wrong, see)
@@ -98,10 +100,10 @@ def first_fault(
         except Exception as error:  # whatever a student's code raises is what the student must read
             return f"{called} raised {type(error).__name__}: {error}".rstrip(": ")
         expected = reference(*copy.deepcopy(arguments))
-        wrong = _difference(answer, expected, show)
+        wrong = difference(answer, expected, show)
         if wrong is not None:
             return f"{called}: {wrong}{_likely(arguments, answer, expected, mistakes or {})}"
-        if any(_difference(after, before) is not None for after, before in zip(given, arguments, strict=True)):
+        if any(difference(after, before) is not None for after, before in zip(given, arguments, strict=True)):
             return f"{called}: the function changed its input; work on a new tensor"
     return None
 
@@ -112,7 +114,7 @@ def _likely(
     """Name the common mistake that gives this answer; of a dict, the entry that is wrong first is compared."""
     first = None
     if isinstance(answer, dict) and isinstance(expected, dict):
-        first = next((key for key, value in expected.items() if _difference(answer.get(key), value) is not None), None)
+        first = next((key for key, value in expected.items() if difference(answer.get(key), value) is not None), None)
         if first not in answer:
             return ""
         answer, expected = answer[first], expected[first]
@@ -123,66 +125,116 @@ def _likely(
             continue
         if first and isinstance(result, dict):
             result = result.get(first)
-        if _difference(result, expected) is not None and _difference(answer, result) is None:
+        if difference(result, expected) is not None and difference(answer, result) is None:
             return f". It looks like this: {words}"
     return ""
 
 
-def _difference(came: object, expected: object, show: bool = False) -> str | None:
-    """Return the first difference in words, or None."""
-    wanted = f", expected {expected!r}" if show else ""
+def difference(came: object, expected: object, show: bool = False, dtype: bool = True) -> str | None:
+    """Return the first difference between what came and what was expected, in words, or None.
+
+    Numbers compare by value, NumPy's among them; lists and tuples are sequences alike; tensors compare by shape and
+    then by values, with float32's tolerance whatever their dtype; NaN equals NaN.
+
+    Args:
+        came: what a student's code gives.
+        expected: the right value.
+        show: whether to say what was expected.
+        dtype: whether tensors must be of the same dtype, and floats not stand for ints.
+    """
+    wanted = f", expected {shortened(expected)}" if show else ""
     if isinstance(expected, Tensor):
-        return _tensor_difference(came, expected, show)
+        return _tensor_difference(came, expected, show, dtype)
     if isinstance(expected, dict) and isinstance(came, dict):
-        return _dict_difference(came, expected, show)
+        return _dict_difference(came, expected, show, dtype)
     if isinstance(expected, list | tuple):
-        if not isinstance(came, type(expected)):
+        return _sequence_difference(came, expected, show, dtype)
+    if _is_number(expected):
+        if not _is_number(came):
+            hint = ": .item() reads its number" if isinstance(came, Tensor) and came.numel() == 1 else ""
+            return f"expected a number, got {_article(came)}{hint}"
+        if dtype and isinstance(expected, int) and not isinstance(came, int):
             return f"expected {_article(expected)}, got {_article(came)}"
-        if show and isinstance(expected, torch.Size):
-            return None if came == expected else f"expected size {tuple(expected)}, got {tuple(came)}"
-        if len(came) != len(expected):
-            return f"expected {len(expected)} items, got {len(came)}"
-        for index, (one, other) in enumerate(zip(came, expected, strict=True)):
-            if (wrong := _difference(one, other, show)) is not None:
-                return f"item {index}: {wrong}"
-        return None
-    if isinstance(expected, float) and isinstance(came, int | float) and not isinstance(came, bool):
-        same = abs(came - expected) <= 1e-6 + 1e-5 * abs(expected)
-        return None if same else f"the value is not right: got {came}{wanted}"
+        same = came == expected or (isinstance(expected, float) and _is_close(came, expected))
+        return None if same else f"the value is not right: got {shortened(came)}{wanted}"
     if type(came) is not type(expected):
         return f"expected {_article(expected)}, got {_article(came)}"
-    return None if came == expected else f"the value is not right: got {came!r}{wanted}"
+    return None if came == expected else f"the value is not right: got {shortened(came)}{wanted}"
 
 
-def _dict_difference(came: Mapping[str, object], expected: Mapping[str, object], show: bool) -> str | None:
+def shortened(value: object, longest: int = 200) -> str:
+    """Write a value as Python does, on one line and not too long."""
+    if type(value).__module__ == "numpy":
+        value = value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
+    words = " ".join(repr(value).split())
+    return words if len(words) <= longest else f"{words[: longest - 1]}…"
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    numpy_number = type(value).__module__ == "numpy" and isinstance(value, numbers.Number)
+    return (isinstance(value, int | float) and not isinstance(value, bool)) or numpy_number
+
+
+def _is_close(came: float, expected: float) -> bool:
+    if math.isnan(came) or math.isnan(expected):
+        return math.isnan(came) and math.isnan(expected)
+    return abs(came - expected) <= 1e-6 + 1e-5 * abs(expected)
+
+
+def _sequence_difference(came: object, expected: list[Any] | tuple[Any, ...], show: bool, dtype: bool) -> str | None:
+    if not isinstance(came, list | tuple):
+        return f"expected {_article(expected)}, got {_article(came)}"
+    if show and isinstance(expected, torch.Size):
+        return None if tuple(came) == tuple(expected) else f"expected size {tuple(expected)}, got {tuple(came)}"
+    if len(came) != len(expected):
+        wanted = f": expected {shortened(expected)}" if show else ""
+        return f"expected {len(expected)} items, got {len(came)}{wanted}"
+    for index, (one, other) in enumerate(zip(came, expected, strict=True)):
+        if (wrong := difference(one, other, show, dtype)) is not None:
+            return f"item {index}: {wrong}"
+    return None
+
+
+def _dict_difference(came: Mapping[str, object], expected: Mapping[str, object], show: bool, dtype: bool) -> str | None:
     """Compare what has names, in the order of what is expected."""
     for key, value in expected.items():
         if key not in came:
             return f"there is no {key}"
-        if (wrong := _difference(came[key], value, show)) is not None:
+        if (wrong := difference(came[key], value, show, dtype)) is not None:
             return f"{key}: {wrong}"
     return next((f"expected no {key}" for key in came if key not in expected), None)
 
 
-def _tensor_difference(came: object, expected: Tensor, show: bool) -> str | None:
+def _tensor_difference(came: object, expected: Tensor, show: bool, dtype: bool) -> str | None:
     if not isinstance(came, Tensor):
         return f"expected a tensor, got {_article(came)}"
     if came.shape != expected.shape:
         return f"expected shape {tuple(expected.shape)}, got {tuple(came.shape)}"
-    if came.dtype != expected.dtype:
+    if dtype and came.dtype != expected.dtype:
         return f"expected {expected.dtype}, got {came.dtype}"
     if came.device.type != expected.device.type:
         return f"expected a tensor on {expected.device}, got one on {came.device}"
-    ours, theirs = came.detach(), expected.detach()
-    tolerance = TOLERANCE.get(expected.dtype, 0.0)
-    same = torch.isclose(ours, theirs, rtol=tolerance, atol=tolerance, equal_nan=True)
+    if came.dtype.is_complex and not expected.dtype.is_complex:
+        return f"expected real numbers, got {came.dtype}"
+    kind = torch.complex128 if expected.dtype.is_complex else torch.float64
+    ours, theirs = came.detach().to(kind), expected.detach().to(kind)
+    exact = not (expected.dtype.is_floating_point or expected.dtype.is_complex)
+    tolerance = 0.0 if exact else TOLERANCE.get(came.dtype, TOLERANCE[torch.float32])
+    finite = theirs[torch.isfinite(theirs)]
+    scale = max(1.0, finite.abs().max().item()) if finite.numel() else 1.0
+    same = torch.isclose(ours, theirs, rtol=tolerance, atol=tolerance * scale / 10, equal_nan=True)
     if same.all():
         return None
     first = tuple(int(index) for index in (~same).nonzero()[0])
     place = f" at index {first}" if first else ""
-    wanted = f", expected {theirs[first].item()}" if show else ""
+    wanted = f", expected {_rounded(theirs[first].item())}" if show else ""
     wrong = f"{int((~same).sum())} of {same.numel()} values are not"
-    return f"the shape is right, and {wrong}: got {ours[first].item()}{place}{wanted}"
+    return f"the shape is right, and {wrong}: got {_rounded(ours[first].item())}{place}{wanted}"
+
+
+def _rounded(number: complex) -> complex:
+    """Leave out the digits of a number that float32 does not have."""
+    return number if isinstance(number, complex) else float(f"{number:.7g}")
 
 
 def sentence(words: str) -> str:

@@ -1,0 +1,98 @@
+"""What a practical forbids, refused below Python: torch's operators lose their kernels, autograd records nothing."""
+
+import importlib
+import inspect
+import re
+from dataclasses import dataclass
+from types import CodeType, FunctionType, TracebackType
+from typing import Any
+
+import torch
+
+# A kernel of one of these keys comes before what an operator is composed of, on every kind of tensor that a CPU has.
+BACKENDS = ("CPU", "Meta", "MkldnnCPU", "QuantizedCPU", "SparseCPU", "NestedTensorCPU")
+RECORDERS = ("AutogradCPU", "AutogradOther", "AutogradMeta", "AutogradNestedTensor")
+COMPOSITE = "CompositeImplicitAutograd"
+REFUSE = "def refuse(*arguments, **options):\n    raise RuntimeError({!r})"
+
+
+@dataclass(frozen=True)
+class Forbidden:
+    """What no answer of a practical may use.
+
+    Attributes:
+        operators: regular expressions; refused is each operator of torch with a match in its name, such as
+            ``aten::max_pool2d_with_indices``.
+        autograd: whether autograd is refused: nothing that is computed then asks for a gradient.
+        functions: functions of Python, such as ``ee559.count_parameters``.
+    """
+
+    operators: tuple[str, ...] = ()
+    autograd: bool = False
+    functions: tuple[str, ...] = ()
+
+
+class forbid:  # noqa: N801  # it is used as contextlib's are
+    """Refuse what is forbidden, in a with block, or from now on with `keep`.
+
+    Args:
+        forbidden: what to refuse.
+    """
+
+    def __init__(self, forbidden: Forbidden) -> None:
+        self._forbidden = forbidden
+        self._libraries: dict[tuple[str, str], Any] = {}
+        self._codes: list[tuple[FunctionType, CodeType]] = []
+
+    def __enter__(self) -> "forbid":
+        words = re.compile("|".join(self._forbidden.operators) or "(?!)")
+        for operator in torch._C._dispatch_get_all_op_names():
+            if words.search(operator):
+                self._refuse_operator(operator)
+            if self._forbidden.autograd and not torch._C._dispatch_has_kernel_for_dispatch_key(operator, COMPOSITE):
+                for key in RECORDERS:
+                    self._library(operator, key).impl(operator, key, torch.library.fallthrough_kernel)
+        for name in self._forbidden.functions:
+            self._refuse_function(name)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._libraries.clear()  # torch has its own kernels back
+        for function, code in self._codes:
+            function.__code__ = code
+        self._codes.clear()
+
+    def keep(self) -> None:
+        """Refuse from now on, for as long as the process lives; nothing in Python leads to what could undo it."""
+        import ctypes
+
+        self.__enter__()
+        for library in self._libraries.values():
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(library))
+        self._libraries.clear()
+        self._codes.clear()
+
+    def _library(self, operator: str, key: str) -> Any:
+        space = operator.partition("::")[0]
+        if (space, key) not in self._libraries:
+            self._libraries[space, key] = torch._C._dispatch_library("IMPL", space, key, "ee559", 0)
+        return self._libraries[space, key]
+
+    def _refuse_operator(self, operator: str) -> None:
+        def refuse(*arguments: object, **options: object) -> None:
+            raise RuntimeError(f"do this by hand: torch's {operator.partition('::')[2].partition('.')[0]} is not allowed")
+
+        for key in BACKENDS:
+            self._library(operator, key).impl(operator, key, refuse)
+
+    def _refuse_function(self, name: str) -> None:
+        module, _, attribute = name.rpartition(".")
+        found = getattr(importlib.import_module(module), attribute)
+        function = inspect.unwrap(found.__init__ if isinstance(found, type) else found)
+        self._codes.append((function, function.__code__))
+        words = f"do this by hand: {name} is not allowed"
+        namespace: dict[str, Any] = {}
+        exec(REFUSE.format(words), namespace)
+        function.__code__ = namespace["refuse"].__code__.replace(co_freevars=function.__code__.co_freevars)

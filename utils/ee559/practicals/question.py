@@ -1,0 +1,119 @@
+"""A recorded test of a practical: how an answer is tried, and which values must come, without anything that makes them."""
+
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ee559.checks import difference, shortened
+from ee559.practicals.asking import define, question_names
+from ee559.practicals.wire import pack, unpack
+
+MOST_SHOWN = 8  # values of a tensor that are written in a call
+
+
+@dataclass(frozen=True)
+class RecordedCase:
+    """One case of a test.
+
+    Attributes:
+        call: as it is written.
+        given: the case, packed (see `ee559.practicals.wire`).
+        expected: what must come, packed.
+        mistaken: what each known mistake gives, packed; None where it gives nothing.
+    """
+
+    call: str
+    given: Any
+    expected: Any
+    mistaken: list[Any]
+
+
+@dataclass(frozen=True)
+class RecordedTest:
+    """One test, as far as students have it: its fixed cases.
+
+    Attributes:
+        id: of its cell.
+        title: what it looks at.
+        part: id of its part's heading cell, without ``part-``.
+        asks: name of the student's function or class.
+        seconds: see ``HiddenTest.seconds``.
+        answer: source of the function that tries an answer.
+        facts: source of the function that says what is compared, if it is not what came.
+        mistakes: a sentence for each known mistake.
+        cases: the fixed ones, in order.
+    """
+
+    id: str
+    title: str
+    part: str
+    asks: str
+    seconds: float | None
+    answer: str
+    facts: str | None
+    mistakes: list[str]
+    cases: list[RecordedCase]
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> "RecordedTest":
+        """Read what a practical's JSON file has of a test."""
+        return cls(**{**fields, "cases": [RecordedCase(**case) for case in fields["cases"]]})
+
+    def fault(self, function: Callable[..., object]) -> str | None:
+        """Try a student's function on every case; return the first thing that is wrong, or None."""
+        names = question_names()
+        answer = define(self.answer, names)
+        facts = define(self.facts, names) if self.facts else None
+        wrong, found, seconds = None, [], []
+        for case in self.cases:
+            given: Any = unpack(case.given)
+            start = time.process_time()
+            try:
+                with warnings.catch_warnings(), torch.enable_grad():
+                    warnings.simplefilter("ignore")
+                    came: Any = unpack(pack(answer(function, **given)))
+                seconds.append(time.process_time() - start)
+                found.append(facts(came, **unpack(case.given)) if facts else came)  # type: ignore[arg-type]
+            except NotImplementedError as error:
+                return f"not answered yet: {error}"
+            except Exception as error:  # whatever a student's code raises is what the student must read
+                wrong = wrong or f"{case.call} raised {type(error).__name__}: {error}".rstrip(": ")
+                break
+            differs = difference(found[-1], unpack(case.expected), show=True, dtype=False)
+            wrong = wrong or (differs and f"{case.call}: {differs}")
+        if wrong is None and self.seconds is not None and seconds[1] - seconds[0] > self.seconds:
+            return f"{self.asks}: it takes too long on a large batch. Is there a loop over the samples?"
+        return wrong and wrong + self._likely(found)
+
+    def _likely(self, found: list[object]) -> str:
+        """Name a known mistake, if what came is what it gives in every case and no other one does."""
+        if len(found) < len(self.cases):
+            return ""
+        same = [
+            sentence
+            for number, sentence in enumerate(self.mistakes)
+            if all(
+                case.mistaken[number] is not None
+                and difference(came, unpack(case.mistaken[number]), dtype=False) is None
+                for came, case in zip(found, self.cases, strict=True)
+            )
+        ]
+        return f". It looks like this: {same[0]}" if len(same) == 1 else ""
+
+
+def written_call(name: str, case: Mapping[str, object]) -> str:
+    """Write a case as a call, tensors of more than a few values by their sizes."""
+    return f"{name}({', '.join(f'{key}{_written(value)}' for key, value in case.items())})"
+
+
+def _written(value: object) -> str:
+    if isinstance(value, Tensor) and value.numel() > MOST_SHOWN:
+        return f": tensor of {tuple(value.shape)}"
+    if isinstance(value, dict):
+        return "={" + ", ".join(f"{key}{_written(each)}" for key, each in value.items()) + "}"
+    return f"={shortened(value)}"
