@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbgrader.converters.autograde import Autograde
+from nbgrader.converters.generate_assignment import GenerateAssignment
 from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 
 # nbgrader starts alembic by its bare name, and the environment need not be activated.
@@ -58,7 +59,10 @@ c = get_config()  # type: ignore[name-defined]  # noqa: F821
 c.CourseDirectory.course_id = "ee559"
 c.CourseDirectory.source_directory = "solutions"
 c.CourseDirectory.release_directory = "practicals"
-c.CourseDirectory.ignore = [".ipynb_checkpoints", "__pycache__", "*.pyc", "answers.toml"]
+c.CourseDirectory.ignore = [".ipynb_checkpoints", "__pycache__", "*.pyc", "answers.toml", "hidden_tests.py"]
+# A practical's tests lie beside its notebook, in plain Python.
+HIDDEN_TESTS = "ee559_course.practicals.release.AddHiddenTests"
+c.GenerateAssignment.preprocessors = [HIDDEN_TESTS, *GenerateAssignment.preprocessors.default_args[0]]
 c.ClearSolutions.code_stub = {"python": "# your code here"}
 c.ClearSolutions.text_stub = "YOUR ANSWER HERE"
 c.ExecutePreprocessor.timeout = 120

@@ -69,11 +69,11 @@ def lint() -> None:
 def release(
     practicals: Annotated[list[str] | None, typer.Argument(help="Such as sizes; all of them if none is named.")] = None,
 ) -> None:
-    """Make the students' practicals from the solutions."""
-    from ee559_course.practicals.release import PRACTICAL_NAMES, make_release  # nbgrader takes a second to import
+    """Make the students' practicals from the solutions, and record what their checks compare with."""
+    from ee559_course.practicals.release import make_release  # nbgrader takes a second to import
 
     with _release_errors():
-        for path in make_release(names=tuple(practicals or PRACTICAL_NAMES)):
+        for path in make_release(practicals or ()):
             console.print(f"[green]✓[/] {path}")
 
 
@@ -88,32 +88,63 @@ def student_bundle(
 @app.command()
 def rubric(practical: PracticalName) -> None:
     """Print the points of each part and test of a practical, and what to grade the words by."""
-    from ee559_course.practicals.answer_bank import source_notebook
     from ee559_course.practicals.rubric import points_and_rubrics
+    from ee559_course.practicals.source import read_source
 
     with _release_errors():
-        print(points_and_rubrics(source_notebook(practical)))
+        print(points_and_rubrics(read_source(practical)))
 
 
 @app.command()
 def catches(practical: PracticalName) -> None:
     """Print which hidden test of a practical catches which wrong answer of its bank."""
     from ee559_course.practicals.answer_bank import catch_table, load_answers
+    from ee559_course.practicals.source import read_source
 
     with _release_errors():
-        print(catch_table(practical, load_answers(practical)))
+        source = read_source(practical)
+        print(catch_table(source, load_answers(source)))
+
+
+@app.command()
+def bank(
+    practicals: Annotated[list[str] | None, typer.Argument(help="Such as sizes; all of them if none is named.")] = None,
+    repeats: Annotated[int, typer.Option(help="How many times cases are drawn for each answer.")] = 1,
+    answer: Annotated[list[str] | None, typer.Option(help="Try only the answer of this name; repeatable.")] = None,
+    record: Annotated[Path | None, typer.Option(help="Write the result to this JSON file.")] = None,
+) -> None:
+    """Try the answers of the practicals' banks by check and mark, and say which are not handled as the bank says."""
+    from ee559_course.practicals.bank_run import run_bank, write_result
+    from ee559_course.practicals.source import practical_names
+
+    found = {}
+    with _release_errors():
+        for name in practicals or practical_names():
+            found[name] = results = []
+            for tried, problems in run_bank(name, repeats, answer or ()):
+                results.append((tried, problems))
+                for problem in problems:
+                    console.print(f"[red]✗[/] {escape(problem)}", highlight=False)
+            bad = sum(bool(problems) for _, problems in results)
+            console.print(f"{name}: {len(results)} answers, {repeats} draws each, {bad} not as the bank says.")
+    if record:
+        write_result(record, found, repeats)
+    if any(problems for results in found.values() for _, problems in results):
+        raise typer.Exit(1)
 
 
 @app.command()
 def mutate(practical: PracticalName) -> None:
     """Change the solutions of a practical a little, in every way known, and say which changes lose no points."""
-    from ee559_course.practicals.answer_bank import source_notebook
-    from ee559_course.practicals.mutation import equivalent_changes, mutants_of, survivors
+    from ee559_course.practicals.answer_bank import equivalent_changes
+    from ee559_course.practicals.mutation import mutants_of, survivors
+    from ee559_course.practicals.source import read_source
 
     with _release_errors():
-        notebook, equivalent = source_notebook(practical), equivalent_changes(practical)
-        mutants = mutants_of(notebook)
-        alive = survivors(notebook, mutants)
+        source = read_source(practical)
+        equivalent = equivalent_changes(source)
+        mutants = mutants_of(source.notebook)
+        alive = survivors(source, mutants)
     for mutant in alive:
         known = " (equivalent, says the bank)" if (mutant.cell, mutant.change) in equivalent else ""
         console.print(f"{mutant.cell}: {mutant.change}{known}", highlight=False, markup=False)
@@ -123,7 +154,7 @@ def mutate(practical: PracticalName) -> None:
 @contextmanager
 def _release_errors() -> Iterator[None]:
     """Print a release error as one message, and exit with 1."""
-    from ee559_course.practicals.release import ReleaseError
+    from ee559_course.practicals.source import ReleaseError
 
     try:
         yield

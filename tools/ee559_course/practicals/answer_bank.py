@@ -1,28 +1,15 @@
-"""The bank of answers beside each practical: right and wrong ones, graded in real nbgrader, and who catches whom."""
+"""The bank of answers beside each practical: right ones, wrong ones, and answers that nobody worked for."""
 
-import copy
-import os
-import tempfile
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from unittest.mock import patch
+from typing import Literal
 
-import nbformat
-from jupyter_client.provisioning.factory import KernelProvisionerFactory
-from nbformat import NotebookNode
-from nbgrader.api import Gradebook
-from nbgrader.apps import NbGraderAPI
-
-from ee559_course.paths import SOLUTIONS
-from ee559_course.practicals.release import PRACTICAL_NAMES, ReleaseError, nbgrader_config
+from ee559_course.practicals.source import ReleaseError, Source
 
 BANK = "answers.toml"
-AS_A_COMMAND = {"OMP_NUM_THREADS": "1"}  # what nbgrader_config.py sets for nbgrader's own commands
-if hasattr(os, "fork"):
-    AS_A_COMMAND["JUPYTER_DEFAULT_PROVISIONER_NAME"] = "ee559-warm"
+Kind = Literal["right", "wrong", "unearned"]
+KINDS: tuple[Kind, ...] = ("right", "wrong", "unearned")
 
 
 @dataclass(frozen=True)
@@ -30,71 +17,66 @@ class Answer:
     """An answer to one part.
 
     Attributes:
+        kind: whether it earns full marks, loses some, or was had without the work.
         name: what it does, in words.
         cell: the id of the solution cell that it stands in.
         source: the code.
-        right: whether it earns full marks.
+        extra: code of a cell of the student's own before it.
         fails: ids of the tests that it fails, and it fails no others.
         says: words of the message that the part's check prints for it.
+        unseen: why the check cannot see that it is wrong, if it cannot.
     """
 
+    kind: Kind
     name: str
     cell: str
     source: str
-    right: bool
+    extra: str = ""
     fails: frozenset[str] = frozenset()
     says: str = ""
+    unseen: str = ""
 
 
-@dataclass(frozen=True)
-class Graded:
-    """What nbgrader made of one submission: the points of each test out of how many, and what each cell printed."""
-
-    points: Mapping[str, float]
-    maxima: Mapping[str, float]
-    printed: Mapping[str, str]
-
-    @property
-    def failed(self) -> frozenset[str]:
-        """Ids of the tests that lost points."""
-        return frozenset(test for test, points in self.points.items() if points < self.maxima[test])
-
-
-def load_answers(practical: str) -> list[Answer]:
-    """Read the bank of a practical.
+def load_answers(source: Source) -> list[Answer]:
+    """Read the bank of a practical; an unearned answer that names no tests fails all of its part.
 
     Raises:
-        ReleaseError: there is no such practical, an answer names a cell or a test that it does not have, or a name is
-            used twice.
+        ReleaseError: an answer names a cell or a test that the practical does not have, or a name is used twice.
     """
-    notebook = source_notebook(practical)
-    bank = tomllib.loads((SOLUTIONS / practical / BANK).read_text(encoding="utf-8"))
-    answers = [
-        Answer(**{**entry, "fails": frozenset(entry.get("fails", ())), "right": kind == "right"})
-        for kind in ("wrong", "right")
-        for entry in bank[kind]
-    ]
-    ids = {cell.id for cell in notebook.cells}
+    text = (source.folder / BANK).read_text(encoding="utf-8") if (source.folder / BANK).exists() else ""
+    bank = tomllib.loads(text)
+    answers = [_answer(source, kind, entry) for kind in KINDS for entry in bank.get(kind, [])]
     names: set[str] = set()
     for answer in answers:
-        if unknown := sorted({answer.cell, *answer.fails} - ids):
-            raise ReleaseError(f"{practical}/{BANK}, '{answer.name}': no cell is called {unknown[0]}.")
         if answer.name in names:
-            raise ReleaseError(f"{practical}/{BANK}: two answers are called '{answer.name}': rename one.")
+            raise ReleaseError(f"{source.name}/{BANK}: two answers are called '{answer.name}': rename one.")
         names.add(answer.name)
     return answers
 
 
-def source_notebook(practical: str) -> NotebookNode:
-    """Read the source of a practical, solutions and hidden tests included.
+def _answer(source: Source, kind: Kind, entry: dict[str, str | list[str]]) -> Answer:
+    where = f"{source.name}/{BANK}, '{entry.get('name')}'"
+    part = source.part_of(str(entry.get("cell")))
+    if part is None or entry["cell"] not in part.answers:
+        raise ReleaseError(f"{where}: no cell for an answer is called {entry.get('cell')}.")
+    try:
+        fails = frozenset(entry.get("fails", ()) or (kind == "unearned" and {test.id() for test in part.tests}) or ())
+        answer = Answer(**{**entry, "kind": kind, "fails": fails})  # type: ignore[arg-type]
+    except TypeError as error:
+        raise ReleaseError(f"{where}: {error}.") from error
+    if unknown := sorted(answer.fails - {test.id() for test in source.tests}):
+        raise ReleaseError(f"{where}: no test is called {unknown[0]}.")
+    if kind == "wrong" and not answer.fails:
+        raise ReleaseError(f"{where}: expected the tests that it fails, got none.")
+    if kind == "wrong" and not (answer.says or answer.unseen):
+        raise ReleaseError(f"{where}: expected words that the check says, or why the check cannot see it in unseen.")
+    return answer
 
-    Raises:
-        ReleaseError: there is no such practical.
-    """
-    if practical not in PRACTICAL_NAMES:
-        raise ReleaseError(f"no such practical: {practical}: expected one of {', '.join(PRACTICAL_NAMES)}.")
-    notebook: NotebookNode = nbformat.read(SOLUTIONS / practical / f"{practical}.ipynb", as_version=4)
-    return notebook
+
+def equivalent_changes(source: Source) -> set[tuple[str, str]]:
+    """Read from the bank which changes of a solution, by cell, leave it right; each has its reason there."""
+    bank = tomllib.loads((source.folder / BANK).read_text(encoding="utf-8"))
+    return {(entry["cell"], entry["change"]) for entry in bank.get("equivalent", [])}
 
 
 def pack(answers: Iterable[Answer]) -> list[dict[str, Answer]]:
@@ -108,93 +90,10 @@ def pack(answers: Iterable[Answer]) -> list[dict[str, Answer]]:
     return packs
 
 
-def bank_submissions(practical: str, answers: Iterable[Answer]) -> dict[str, tuple[Mapping[str, str], list[Answer]]]:
-    """Lay the bank into submissions, cells without an answer of the bank filled with the solution.
-
-    Returns:
-        For each made-up student the sources of the cells that are filled in, and the answers that are among them: the
-        release as it comes (``untouched``), the full solution (``solution``), and the bank (``pack-0`` and so on).
-    """
-    source = source_notebook(practical)
-    solutions = {cell.id: cell.source for cell in source.cells if cell.metadata.get("nbgrader", {}).get("solution")}
-    answers = list(answers)
-    packs = pack(answer for answer in answers if not answer.right) + pack(answer for answer in answers if answer.right)
-    made: dict[str, tuple[Mapping[str, str], list[Answer]]] = {"untouched": ({}, []), "solution": (solutions, [])}
-    for number, answered in enumerate(packs):
-        sources = {cell: answer.source for cell, answer in answered.items()}
-        made[f"pack-{number}"] = ({**solutions, **sources}, list(answered.values()))
-    return made
-
-
-def grade_answers(practical: str, answers: Sequence[Answer]) -> dict[str, Graded]:
-    """Grade the bank in stock nbgrader.
-
-    Returns:
-        For each answer's name, and for each student of `bank_submissions`, what became of the submission.
-
-    Raises:
-        ReleaseError: nbgrader did not grade a submission.
-    """
-    with tempfile.TemporaryDirectory() as scratch, _as_a_command():
-        root = Path(scratch)
-        config = nbgrader_config(root, source_directory=SOLUTIONS)
-        api = NbGraderAPI(config=config)
-        _must_succeed(api.generate_assignment(practical, force=True, create=True))
-        release = nbformat.read(root / "practicals" / practical / f"{practical}.ipynb", as_version=4)
-        results = {}
-        for student, (filled, contained) in bank_submissions(practical, answers).items():
-            _submit(root, student, practical, release, filled)
-            _must_succeed(api.autograde(practical, student, force=True, create=True))
-            graded = _read_marks(root, config.CourseDirectory.db_url, practical, student)
-            results.update({name: graded for name in (student, *(answer.name for answer in contained))})
-    return results
-
-
-@contextmanager
-def _as_a_command() -> Iterator[None]:
-    with patch.dict(os.environ, AS_A_COMMAND):
-        KernelProvisionerFactory.clear_instance()  # it reads the environment once
-        try:
-            yield
-        finally:
-            KernelProvisionerFactory.clear_instance()
-
-
-def _submit(root: Path, student: str, practical: str, release: NotebookNode, filled: Mapping[str, str]) -> None:
-    notebook = copy.deepcopy(release)
-    for cell in notebook.cells:
-        if cell.id in filled:
-            cell.source = filled[cell.id]
-    path = root / "submitted" / student / practical / f"{practical}.ipynb"
-    path.parent.mkdir(parents=True)
-    nbformat.write(notebook, path)
-
-
-def _must_succeed(result: Mapping[str, object]) -> None:
-    if not result["success"]:
-        raise ReleaseError(f"nbgrader refused: {result.get('error') or result.get('log')}")
-
-
-def _read_marks(root: Path, db_url: str, practical: str, student: str) -> Graded:
-    with Gradebook(db_url) as gradebook:
-        grades = gradebook.find_submission_notebook(practical, practical, student).grades
-        automatic = [grade for grade in grades if grade.cell.cell_type == "code"]
-        points = {grade.name: float(grade.auto_score or 0) for grade in automatic}
-        maxima = {grade.name: float(grade.max_score) for grade in automatic}
-    notebook = nbformat.read(root / "autograded" / student / practical / f"{practical}.ipynb", as_version=4)
-    printed = {
-        cell.id: "".join(output.get("text", "") or output.get("evalue", "") for output in cell.outputs)
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-    }
-    return Graded(points, maxima, printed)
-
-
-def catch_table(practical: str, answers: Sequence[Answer]) -> str:
+def catch_table(source: Source, answers: Sequence[Answer]) -> str:
     """Write as Markdown which hidden test catches which wrong answer."""
-    tests = [cell.id for cell in source_notebook(practical).cells if cell.id.startswith("test-")]
     lines = ["| Hidden test | Wrong answers that it catches |", "|---|---|"]
-    for test in tests:
-        caught = [answer.name for answer in answers if test in answer.fails]
-        lines.append(f"| {test} | {'; '.join(caught)} |")
+    for test in source.tests:
+        caught = [answer.name for answer in answers if answer.kind == "wrong" and test.id() in answer.fails]
+        lines.append(f"| {test.id()} | {'; '.join(caught)} |")
     return "\n".join(lines) + "\n"

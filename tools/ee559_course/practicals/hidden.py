@@ -2,10 +2,11 @@
 
 import inspect
 import math
+import os
 import random
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -39,7 +40,7 @@ class Draw(random.Random):
     def distinct(self, *size: int) -> Tensor:
         """Draw a float32 tensor of both signs in which no two values, nor their magnitudes, are equal.
 
-        Normal values are equal now and then, and what is right may then be several things, such as a maximum's gradient.
+        Normal values are equal now and then, and then several things may be right, such as a maximum's gradient.
         """
         number = math.prod(size)
         order = torch.randperm(number, generator=self._generator, device="cpu")
@@ -63,6 +64,7 @@ class HiddenTest:
         points: that it gives, all or none.
         seconds: of processor time by which the answers to the first two cases, one of n samples and one of 10 n, may
             differ, if there is such a limit: a loop over the samples takes longer.
+        understanding: whether it looks at what a student has understood: numbers read off, predictions, choices.
         mistakes: under a sentence for each known mistake, a function like `expected` that makes it.
     """
 
@@ -70,6 +72,7 @@ class HiddenTest:
     asks: ClassVar[str]
     points: ClassVar[float]
     seconds: ClassVar[float | None] = None
+    understanding: ClassVar[bool] = False
     mistakes: ClassVar[Mapping[str, Callable[..., object]]] = {}
 
     answer: ClassVar[Callable[..., object]]
@@ -145,7 +148,7 @@ def source_of(function: Callable[..., object]) -> str:
     return text[text.index("def ") :]
 
 
-def in_kernel(test: type[HiddenTest], forbidden: Forbidden, namespace: Mapping[str, object], seed: str) -> None:
+def in_kernel(test: type[HiddenTest], forbidden: Forbidden, namespace: Mapping[str, object]) -> None:
     """Run a test whole where the student's code is: in nbgrader's own autograder, whose cells call this.
 
     Raises:
@@ -163,7 +166,7 @@ def in_kernel(test: type[HiddenTest], forbidden: Forbidden, namespace: Mapping[s
     if test.asks not in namespace:
         raise AssertionError(f"{test.asks} is not defined")
     taken = []
-    for case in test.cases(seed):
+    for case in test.cases(os.environ.get("EE559_SEED", "0")):
         given: Any = unpack(pack(case))
         with contextlib.redirect_stderr(sys.stdout), warnings.catch_warnings(), torch.enable_grad():
             warnings.simplefilter("ignore")

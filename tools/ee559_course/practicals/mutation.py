@@ -3,16 +3,14 @@
 import ast
 import copy
 import re
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nbformat import NotebookNode
 
-from ee559_course.paths import SOLUTIONS
-from ee559_course.practicals.answer_bank import BANK
-from ee559_course.practicals.dry_run import dry_run
-from ee559_course.practicals.release import REGION
+from ee559_course.practicals.answer_bank import Answer
+from ee559_course.practicals.source import REGION, Source, is_answer
+from ee559_course.practicals.trial import try_answer
 
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
@@ -55,21 +53,20 @@ def mutants_of(notebook: NotebookNode) -> list[Mutant]:
     """Make all mutants of all code solutions of a practical, none twice."""
     found: dict[tuple[str, str], Mutant] = {}
     for cell in notebook.cells:
-        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("solution"):
+        if cell.cell_type == "code" and is_answer(cell):
             for mutant in _mutants_of_cell(cell.id, cell.source):
                 found.setdefault((mutant.cell, mutant.source), mutant)
     return list(found.values())
 
 
-def survivors(notebook: NotebookNode, mutants: Sequence[Mutant]) -> list[Mutant]:
-    """Return the mutants that lose no points."""
-    return [m for m in mutants if not dry_run(notebook, {m.cell: m.source}, checks=False, first=m.cell).lost]
-
-
-def equivalent_changes(practical: str) -> set[tuple[str, str]]:
-    """Read from the bank which changes, by cell, leave an answer right; each has its reason there."""
-    bank = tomllib.loads((SOLUTIONS / practical / BANK).read_text(encoding="utf-8"))
-    return {(entry["cell"], entry["change"]) for entry in bank.get("equivalent", [])}
+def survivors(source: Source, mutants: Sequence[Mutant]) -> list[Mutant]:
+    """Return the mutants that lose no points in their part."""
+    alive = []
+    for mutant in mutants:
+        trial = try_answer(source, Answer("wrong", mutant.change, mutant.cell, mutant.source), checks=False)
+        if not trial.fixed and not any(trial.drawn):
+            alive.append(mutant)
+    return alive
 
 
 def _mutants_of_cell(cell: str, source: str) -> Iterator[Mutant]:

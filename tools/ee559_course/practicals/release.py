@@ -1,33 +1,95 @@
 """Make the students' practicals from the solutions with nbgrader, and only if the solutions keep the rules."""
 
-import re
+import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 from nbgrader.apps import NbGraderAPI
+from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
 from ee559_course.paths import PRACTICALS, ROOT, SOLUTIONS
-from ee559_course.practicals.hidden_tests import hidden_test_problems, private_lines
+from ee559_course.practicals.hidden import HiddenTest
+from ee559_course.practicals.recording import RECORDED, recorded
+from ee559_course.practicals.rules import practical_problems
+from ee559_course.practicals.source import ReleaseError, Source, code_of_test, practical_names, read_source
 
-PRACTICAL_NAMES = ("sizes", "filters", "modules", "network", "batches")
-SHORTEST_SECRET = 14  # shorter lines, such as `return x`, are everybody's
-STUB = re.compile(r'^ +raise NotImplementedError\("[^"]{10,}"\)$', re.MULTILINE)
-HIDDEN_FUNCTION = re.compile(
-    r"### BEGIN HIDDEN TESTS\ndef judge\(\):\n(?:(?: {4}.*)?\n)*judge\(\)\n### END HIDDEN TESTS"
-)
-WRITTEN = re.compile(r"^(?:def|class) (\w+)", re.MULTILINE)
-PART_MINUTES = re.compile(r"^## Part .*\((\d+) minutes,", re.MULTILINE)
-REGION = re.compile(r"### BEGIN (SOLUTION|HIDDEN TESTS)\n.*?### END \1", re.DOTALL)
+__all__ = ["AddHiddenTests", "ReleaseError", "full_notebook", "make_release", "nbgrader_config"]
+
+TEST_CELL = """\
+# {part}, {points:g} point{s}: {title}
+### BEGIN HIDDEN TESTS
+def hidden_test():
+{code}
+
+    from ee559_course.practicals.hidden import Forbidden, in_kernel
+
+    in_kernel({name}, {forbidden!r}, globals())
 
 
-class ReleaseError(Exception):
-    """A practical cannot be released; the message names the file and the cell."""
+hidden_test()
+### END HIDDEN TESTS"""
+
+
+class AddHiddenTests(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types
+    """Put the hidden tests of a practical's folder into its notebook, before nbgrader makes a release of it."""
+
+    def preprocess(
+        self, notebook: NotebookNode, resources: dict[str, object]
+    ) -> tuple[NotebookNode, dict[str, object]]:
+        """Add each part's tests to it; a notebook that has no tests beside it stays as it is."""
+        metadata = resources["metadata"]
+        assert isinstance(metadata, dict)
+        folder = Path(metadata["path"])
+        if not (folder / "hidden_tests.py").exists():
+            return notebook, resources
+        return full_notebook(read_source(folder.name, folder.parent)), resources
+
+
+def full_notebook(source: Source) -> NotebookNode:
+    """Return a practical's notebook with the cells of its hidden tests, as nbgrader needs it.
+
+    The tests of a part stand after the last cell in it that takes code or checks it, and so before its words.
+    """
+    made: NotebookNode = nbformat.from_dict(source.notebook)
+    after: dict[str, list[NotebookNode]] = {}
+    for part in source.parts:
+        code = [cell.id for cell in source.notebook.cells if cell.id in part.cells and cell.cell_type == "code"]
+        checks = [cell for cell in code if cell in part.answers or cell.startswith("check-")]
+        last = (checks or list(part.cells))[-1]
+        after[last] = [_test_cell(source, part.name, test) for test in part.tests]
+    made.cells = [each for cell in made.cells for each in (cell, *after.get(cell.id, ()))]
+    made.metadata["ee559"] = {"practical": source.name, "version": source.version}
+    return made
+
+
+def _test_cell(source: Source, part: str, test: type[HiddenTest]) -> NotebookNode:
+    text = TEST_CELL.format(
+        part=part,
+        points=test.points,
+        s="" if test.points == 1 else "s",
+        title=test.title(),
+        code=textwrap.indent(code_of_test(source, test), "    "),
+        name=test.__name__,
+        forbidden=source.forbidden,
+    )
+    cell: NotebookNode = nbformat.v4.new_code_cell(text, id=test.id())
+    cell.metadata["nbgrader"] = {
+        "grade": True,
+        "grade_id": test.id(),
+        "locked": True,
+        "points": float(test.points),
+        "schema_version": 3,
+        "solution": False,
+        "task": False,
+    }
+    return cell
 
 
 def nbgrader_config(root: Path, **directories: Path) -> Config:
@@ -46,134 +108,38 @@ def nbgrader_config(root: Path, **directories: Path) -> Config:
     return config
 
 
-def make_release(output: Path = PRACTICALS, names: tuple[str, ...] = PRACTICAL_NAMES) -> list[Path]:
-    """Write the student version of each practical into ``output``, replacing what stood there when all is made.
+def make_release(
+    names: Sequence[str] = (), output: Path = PRACTICALS, records: Path = RECORDED, solutions: Path = SOLUTIONS
+) -> list[Path]:
+    """Write the student version of each practical and what its checks compare with, when all of it is made.
+
+    Args:
+        names: of the practicals; all of them if there are none.
+        output: the folder of the student versions.
+        records: the folder of the recorded values, which belongs to the students' package.
+        solutions: the folder of the practicals' sources.
 
     Raises:
         ReleaseError: a solution breaks a rule, or nbgrader refuses it.
     """
-    problems = [problem for name in names for problem in practical_problems(name)]
-    if problems:
+    sources = [read_source(name, solutions) for name in names or practical_names(solutions)]
+    if problems := [problem for source in sources for problem in practical_problems(source)]:
         raise ReleaseError("\n".join(problems))
     with tempfile.TemporaryDirectory() as scratch:
         fresh = Path(scratch) / "release"
-        api = NbGraderAPI(config=nbgrader_config(Path(scratch), source_directory=SOLUTIONS, release_directory=fresh))
-        for name in names:
-            result = api.generate_assignment(name, force=True, create=True)
+        api = NbGraderAPI(config=nbgrader_config(Path(scratch), source_directory=solutions, release_directory=fresh))
+        texts = {source.name: recorded(source) for source in sources}
+        for source in sources:
+            result = api.generate_assignment(source.name, force=True, create=True)
             if not result["success"]:
-                raise ReleaseError(f"{name}: nbgrader refused it: {result.get('error') or result.get('log')}")
+                raise ReleaseError(f"{source.name}: nbgrader refused it: {result.get('error') or result.get('log')}")
         written = []
-        for name in names:
+        for name, text in texts.items():
             target = output / name
             shutil.rmtree(target, ignore_errors=True)
             shutil.copytree(fresh / name, target)
+            unfinished = records / f".{name}.unfinished"
+            unfinished.write_text(text, encoding="utf-8")
+            os.replace(unfinished, records / f"{name}.json")
             written.append(target / f"{name}.ipynb")
     return written
-
-
-def secret_lines(notebook: NotebookNode) -> set[str]:
-    """Collect what no student may read: the lines of the solutions, and the cases and verdicts of the hidden tests.
-
-    Args:
-        notebook: the source of a practical.
-    """
-    lines: set[str] = set()
-    for cell in notebook.cells:
-        for region in REGION.finditer(cell.source):
-            solution = region[1] == "SOLUTION"
-            lines |= {line.strip() for line in region[0].splitlines()[1:-1]} if solution else private_lines(cell)
-    return {line for line in lines if len(line) > SHORTEST_SECRET}
-
-
-def practical_problems(name: str, solutions: Path = SOLUTIONS) -> list[str]:
-    """List what is wrong with the source of a practical, each with file and cell."""
-    path = solutions / name / f"{name}.ipynb"
-    if not path.exists():
-        known = ", ".join(sorted(folder.name for folder in solutions.iterdir() if folder.is_dir()))
-        return [f"{path.name}: no such practical: expected one of {known}."]
-    try:
-        notebook = nbformat.read(path, as_version=4)
-    except Exception as error:  # nbformat raises many kinds, and all mean the same here
-        return [f"{path.name}: not a notebook: {str(error).splitlines()[0]}"]
-    return [f"{path.name}, {cell}: {what}" for cell, what in (*_cell_problems(notebook), *_point_problems(notebook))]
-
-
-def _cell_problems(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
-    seen: set[str] = set()
-    written = _what_students_write(notebook)
-    for cell in notebook.cells:
-        if cell.id in seen:
-            yield cell.id, "two cells have this id: rename one."
-        seen.add(cell.id)
-        if cell.get("outputs") or cell.get("execution_count"):
-            yield cell.id, "it has outputs: clear them."
-        marks = cell.metadata.get("nbgrader")
-        has_region = bool(REGION.search(cell.source))
-        if marks is None:
-            if has_region:
-                yield cell.id, "a solution or hidden test in a cell that nbgrader does not know: it would be released."
-            continue
-        if marks.grade_id != cell.id:
-            yield cell.id, f"its grade_id is {marks.grade_id!r}: make it the cell's id, so that both are stable."
-        if not has_region:
-            yield cell.id, "expected a region ### BEGIN SOLUTION or ### BEGIN HIDDEN TESTS, with its end."
-        if marks.grade and not marks.solution:
-            yield from ((cell.id, problem) for problem in _test_problems(cell, written))
-        if cell.cell_type == "code" and marks.solution and not STUB.search(REGION.sub("", cell.source)):
-            yield cell.id, 'expected raise NotImplementedError("what to return, with shapes") after the solution.'
-
-
-def _test_problems(cell: NotebookNode, written: set[str]) -> list[str]:
-    if not HIDDEN_FUNCTION.search(cell.source):
-        return ["expected one function judge() and its call: names of hidden tests must not reach answers."]
-    return hidden_test_problems(cell, written)
-
-
-def _what_students_write(notebook: NotebookNode) -> set[str]:
-    """Collect the names of the functions and classes in the solution cells."""
-    return {
-        found[1]
-        for cell in notebook.cells
-        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("solution")
-        for found in WRITTEN.finditer(cell.source)
-    }
-
-
-def _point_problems(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
-    title = notebook.cells[0]
-    stated = re.search(r"\*\*Points\*\* (\d+)", title.source)
-    total = sum(cell.metadata.nbgrader.points for cell in notebook.cells if _graded(cell))
-    if stated is None or int(stated[1]) != total:
-        yield title.id, f"expected **Points** {total:g}, the sum over the graded cells, got {stated and stated[0]}."
-    for label in ("**Objectives**", "**Minutes**", "**Before you start**"):
-        if label not in title.source:
-            yield title.id, f"expected {label} in the first cell."
-    stated = re.search(r"\*\*Minutes\*\* (\d+)", title.source)
-    minutes = sum(int(found) for cell in notebook.cells for found in PART_MINUTES.findall(cell.source))
-    if stated is None or int(stated[1]) != minutes:
-        yield title.id, f"expected **Minutes** {minutes}, the sum over the parts, got {stated and stated[0]}."
-    part = None
-    for cell in notebook.cells:
-        if found := re.search(r"^## Part .*\((.*?)\)$", cell.source, re.MULTILINE):
-            yield from _part_total(notebook, part)
-            part = (cell.id, found[1])
-    yield from _part_total(notebook, part)
-
-
-def _part_total(notebook: NotebookNode, part: tuple[str, str] | None) -> Iterator[tuple[str, str]]:
-    """Compare the points in a part's heading with the points of the cells up to the next part."""
-    if part is None:
-        return
-    cells = notebook.cells[[cell.id for cell in notebook.cells].index(part[0]) + 1 :]
-    total = 0.0
-    for cell in cells:
-        if cell.source.startswith("## "):
-            break
-        total += cell.metadata.nbgrader.points if _graded(cell) else 0
-    if not re.search(rf"\b{total:g} points?\b", part[1]):
-        yield part[0], f"expected {total:g} points in its heading, got '{part[1]}'."
-
-
-def _graded(cell: NotebookNode) -> bool:
-    marks = cell.metadata.get("nbgrader")
-    return bool(marks and marks.grade)

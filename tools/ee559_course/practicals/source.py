@@ -114,7 +114,7 @@ class Source:
         }
 
     def secrets(self) -> frozenset[str]:
-        """Collect the lines that no student may read: of solutions, rubrics and hidden tests, those that all know aside."""
+        """Collect the lines that no student may read: of solutions, rubrics and hidden tests, less what all have."""
         solutions = (region[0].splitlines()[1:-1] for cell in self.notebook.cells for region in _regions(cell))
         lines = {line.strip() for region in solutions for line in region}
         lines |= {line.strip() for line in self.code.splitlines()} - self._open_lines()
@@ -130,7 +130,7 @@ class Source:
 
 
 def practical_names(solutions: Path = SOLUTIONS) -> list[str]:
-    """Return the names of the practicals in the order of their numbers: the folders that hold a notebook of that name."""
+    """Return the names of the practicals, the folders with a notebook of their name, in the order of their numbers."""
     found = [path for path in solutions.glob("*/*.ipynb") if path.stem == path.parent.name]
     return [path.stem for path in sorted(found, key=lambda path: (_title(path), path.stem))]
 
@@ -166,7 +166,10 @@ def _read(name: str, folder: Path, digest: str) -> Source:
     tests = [
         each
         for each in vars(module).values()
-        if isinstance(each, type) and issubclass(each, HiddenTest) and each is not HiddenTest
+        if isinstance(each, type)
+        and issubclass(each, HiddenTest)
+        and each is not HiddenTest
+        and each.__name__[0] != "_"
     ]
     parts = tuple(_parts(notebook, tests, see))
     if strange := sorted({test.part for test in tests} - {part.id for part in parts}):
@@ -231,7 +234,7 @@ def is_answer(cell: NotebookNode) -> bool:
 
 
 def code_of_test(source: Source, test: type[HiddenTest]) -> str:
-    """Return what a test's cell needs of ``hidden_tests.py``: all of it but the other tests, and what only they share."""
+    """Return what a test's cell needs of ``hidden_tests.py``: all but the other tests."""
     tree = ast.parse(source.code)
     others = {each.__name__ for each in source.tests} - {test.__name__}
     kept = [node for node in tree.body if not (isinstance(node, ast.ClassDef) and node.name in others)]

@@ -90,7 +90,7 @@ class forbid:  # noqa: N801  # it is used as contextlib's are
     def _refuse_function(self, name: str) -> None:
         module, _, attribute = name.rpartition(".")
         found = getattr(importlib.import_module(module), attribute)
-        function = inspect.unwrap(found.__init__ if isinstance(found, type) else found)
+        function = inspect.unwrap(vars(found)["__init__"] if isinstance(found, type) else found)
         self._codes.append((function, function.__code__))
         words = f"do this by hand: {name} is not allowed"
         namespace: dict[str, Any] = {}

@@ -59,12 +59,15 @@ class Practical:
                 called = getattr(answer, "__name__", repr(answer))
                 print(f"✗ {called}: keep the name that the task gives: one of {', '.join(self.answers)}.")
                 continue
-            test, fault = next(self._faults(name, answer), (None, ""))
-            if test is None:
-                nb_cases = sum(len(each.cases) for each in self.tests if each.asks == name)
-                print(f"✓ {name}: right, on {nb_cases} case{'s' if nb_cases > 1 else ''}.")
-            else:
-                print(f"✗ {name}: {sentence(fault.removeprefix(f'{name}: '))}{self._see(test)}")
+            print(self.judged(name, answer))
+
+    def judged(self, name: str, answer: Any) -> str:
+        """Say whether an answer is right, or the first thing that is wrong with it and where that is explained."""
+        test, fault = next(self._faults(name, answer), (None, ""))
+        if test is not None:
+            return f"✗ {name}: {sentence(fault.removeprefix(f'{name}: '))}{self._see(test)}"
+        nb_cases = sum(len(each.cases) for each in self.tests if each.asks == name)
+        return f"✓ {name}: right, on {nb_cases} case{'s' if nb_cases > 1 else ''}."
 
     def progress(self, namespace: Mapping[str, object]) -> None:
         """Print which answers pass, given the notebook's ``globals()``."""

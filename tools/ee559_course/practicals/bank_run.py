@@ -1,0 +1,57 @@
+"""Run whole banks of answers: each answer by check and mark, with as many draws as one likes."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+from ee559_course.paths import SOLUTIONS
+from ee559_course.practicals.answer_bank import KINDS, Answer, load_answers
+from ee559_course.practicals.source import read_source
+from ee559_course.practicals.trial import bank_problems
+
+
+def run_bank(
+    name: str, repeats: int, answers: Sequence[str] = (), solutions: Path = SOLUTIONS
+) -> Iterator[tuple[Answer, list[str]]]:
+    """Try the answers of a practical's bank side by side, and yield each with what is not as the bank says.
+
+    Args:
+        name: of the practical.
+        repeats: how many times cases are drawn for each answer.
+        answers: names of those to try; all of them if there are none.
+        solutions: the folder of the practicals' sources.
+
+    Raises:
+        ReleaseError: there is no such practical, or its bank is broken.
+    """
+    source = read_source(name, solutions)
+    chosen = [answer for answer in load_answers(source) if not answers or answer.name in answers]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
+        tasks = [(name, answer, repeats, solutions) for answer in chosen]
+        yield from zip(chosen, pool.map(_problems, *zip(*tasks, strict=True)), strict=True)
+
+
+def _problems(name: str, answer: Answer, repeats: int, solutions: Path) -> list[str]:
+    return bank_problems(read_source(name, solutions), answer, repeats)
+
+
+def write_result(path: Path, found: Mapping[str, Sequence[tuple[Answer, list[str]]]], repeats: int) -> None:
+    """Write how many answers of each kind each bank holds, and what was not as the bank says."""
+    result = {
+        "repeats": repeats,
+        "banks": {
+            name: {
+                "version": read_source(name).version,
+                **{kind: sum(answer.kind == kind for answer, _ in results) for kind in KINDS},
+                "problems": [problem for _, problems in results for problem in problems],
+            }
+            for name, results in found.items()
+        },
+    }
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(unfinished, path)

@@ -1,0 +1,90 @@
+"""Record what the students' checks compare with: inputs, expected values, and what each known mistake gives."""
+
+import copy
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import ee559.practicals
+import torch
+from ee559.practicals.question import RecordedTest
+from ee559.practicals.wire import pack
+
+from ee559_course.practicals.hidden import Case, HiddenTest, source_of
+from ee559_course.practicals.source import ReleaseError, Source
+
+RECORDED = Path(ee559.practicals.__file__).parent
+LARGEST = 100_000  # bytes of one practical's file
+
+
+def recorded(source: Source) -> str:
+    """Write a practical's recorded values as JSON.
+
+    Raises:
+        ReleaseError: a test's own functions fail on its cases, or it is all too large.
+    """
+    fields = {
+        "name": source.name,
+        "version": source.version,
+        "forbidden": asdict(source.forbidden),
+        "see": {part.id: part.see for part in source.parts if part.see},
+        "tests": [_recorded_test(source, test) for test in source.tests],
+    }
+    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":")) + "\n"
+    if len(text.encode()) > LARGEST:
+        sizes = {test["id"]: len(json.dumps(test)) for test in fields["tests"]}  # type: ignore[index]
+        largest = max(sizes, key=lambda test: sizes[test])
+        raise ReleaseError(
+            f"{source.name}: its checks record {len(text.encode()):,} bytes, more than {LARGEST:,}: make the fixed "
+            f"cases of {largest} smaller, or make large tensors in answer."
+        )
+    return text
+
+
+def record(test: type[HiddenTest]) -> RecordedTest:
+    """Return what students have of a test.
+
+    Raises:
+        Exception: whatever the test's own functions raise.
+    """
+    return RecordedTest.from_dict(_fields(test))
+
+
+def _recorded_test(source: Source, test: type[HiddenTest]) -> dict[str, Any]:
+    try:
+        return _fields(test)
+    except Exception as error:  # whatever an author's mistake raises
+        raise ReleaseError(f"{source.name}, {test.__name__}: {type(error).__name__}: {error}") from error
+
+
+def _fields(test: type[HiddenTest]) -> dict[str, Any]:
+    return {
+        "id": test.id(),
+        "title": test.title(),
+        "part": test.part,
+        "asks": test.asks,
+        "seconds": test.seconds,
+        "answer": source_of(test.answer),
+        "facts": source_of(test.facts) if test.facts else None,
+        "mistakes": list(test.mistakes),
+        "cases": [_recorded_case(test, case) for case in test.fixed()],
+    }
+
+
+def _recorded_case(test: type[HiddenTest], case: Case) -> dict[str, Any]:
+    with torch.random.fork_rng(devices=[]):
+        return {
+            "call": test.call(case),
+            "given": pack(case),
+            "expected": pack(test.expected(**copy.deepcopy(case))),
+            "mistaken": [_mistaken(mistake, case) for mistake in test.mistakes.values()],
+        }
+
+
+def _mistaken(mistake: Callable[..., object], case: Case) -> Any:
+    try:
+        return pack(mistake(**copy.deepcopy(case)))
+    except Exception:  # a mistake may well be one that fails on this case
+        return None

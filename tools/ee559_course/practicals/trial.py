@@ -1,0 +1,193 @@
+"""Try answers of our own as the grader and the student's check do, in forked processes, and without confinement."""
+
+import contextlib
+import io
+import os
+import pickle
+import resource
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import torch
+from ee559.practicals.asking import define, question_names
+from ee559.practicals.forbidding import Forbidden, forbid
+from ee559.practicals.practical import Practical
+from ee559.practicals.wire import pack, unpack
+
+from ee559_course.practicals.answer_bank import Answer
+from ee559_course.practicals.hidden import Case, Draw, HiddenTest
+from ee559_course.practicals.recording import record
+from ee559_course.practicals.source import Source
+
+Result = TypeVar("Result")
+SECONDS = 300  # of processor time for one answer and all its repeats
+LEFT_OUT = ("check-", "measure", "see-", "progress")  # cells that check, measure or draw
+
+
+@dataclass
+class Trial:
+    """What became of an answer.
+
+    Attributes:
+        printed: what the check of each of the part's answers printed, by name.
+        fixed: what is wrong in the fixed cases, by test.
+        drawn: for each repeat, what is wrong in the drawn cases, by test.
+        ended: how the process ended, if not by itself.
+    """
+
+    printed: dict[str, str] = field(default_factory=dict)
+    fixed: dict[str, str] = field(default_factory=dict)
+    drawn: list[dict[str, str]] = field(default_factory=list)
+    ended: str = ""
+
+
+def try_answer(
+    source: Source, answer: Answer, tests: Sequence[type[HiddenTest]] = (), repeats: int = 1, checks: bool = True
+) -> Trial:
+    """Put an answer into a practical's solution, run that, and ask the tests.
+
+    Args:
+        source: the practical.
+        answer: to try.
+        tests: to ask; those of the answer's part if there are none.
+        repeats: how many times to draw cases.
+        checks: whether to run the students' checks as well.
+    """
+    part = source.part_of(answer.cell)
+    assert part is not None
+    asked = tests or part.tests
+    recorded = tuple(record(test) for test in asked) if checks else ()
+    made = Trial()
+    if checks:
+        practical = Practical(source.name, source.version, source.forbidden, {}, recorded)
+        made.printed, made.ended = _in_a_fork(lambda: _check(source, answer, practical), {})
+    graded, ended = _in_a_fork(lambda: _mark(source, answer, asked, repeats), None)
+    made.ended = made.ended or ended
+    if graded is None:
+        made.fixed = {test.id(): ended for test in asked}
+    else:
+        made.fixed, made.drawn = graded
+    return made
+
+
+def bank_problems(source: Source, answer: Answer, repeats: int = 1) -> list[str]:
+    """Try an answer of the bank; say what is not as the bank says."""
+    found = try_answer(source, answer, repeats=repeats)
+    where = f"{source.name}, {answer.kind} '{answer.name}'"
+    problems = [f"{where}: {found.ended}"] if found.ended and not answer.fails else []
+    for number, drawn in enumerate(found.drawn or [{}]):
+        wrong = {**drawn, **found.fixed}
+        for test in sorted(set(wrong) - answer.fails):
+            problems.append(f"{where}: draw {number} loses {test}: {wrong[test]}")
+        for test in sorted(answer.fails - set(wrong)):
+            problems.append(f"{where}: draw {number} does not lose {test}")
+    text = "\n".join(found.printed.values())
+    seen = "✗" in text
+    if answer.kind == "right" and seen:
+        problems.append(f"{where}: its check says {text.strip()}")
+    if answer.kind == "wrong" and seen == bool(answer.unseen):
+        problems.append(f"{where}: its check says {text.strip()}")
+    if answer.kind == "unearned" and not seen and not answer.unseen:
+        problems.append(f"{where}: its check says {text.strip()}")
+    if answer.says and answer.says not in text:
+        problems.append(f"{where}: expected '{answer.says}' in {text.strip()}")
+    return list(dict.fromkeys(problems))
+
+
+def _check(source: Source, answer: Answer, practical: Practical) -> dict[str, str]:
+    namespace = _run_cells(source, answer)
+    with contextlib.redirect_stdout(io.StringIO()):
+        return {
+            name: practical.judged(name, namespace[name]) if name in namespace else f"✗ {name} is not defined"
+            for name in practical.answers
+        }
+
+
+def _mark(
+    source: Source, answer: Answer, tests: Sequence[type[HiddenTest]], repeats: int
+) -> tuple[dict[str, str], list[dict[str, str]]]:
+    """Ask the fixed cases once and drawn ones several times, where what is forbidden was never there."""
+    if source.forbidden != Forbidden():
+        forbid(source.forbidden).keep()
+    names = question_names()
+    namespace = _run_cells(source, answer)
+    fixed, drawn = {}, []
+    for test in tests:
+        if (wrong := _first_fault(test, list(test.fixed()), namespace, names)) is not None:
+            fixed[test.id()] = wrong
+    for number in range(repeats):
+        faults = {}
+        for test in tests:
+            cases = list(test.drawn(Draw(f"{number} {test.__name__}")))
+            if test.id() not in fixed and (wrong := _first_fault(test, cases, namespace, names)) is not None:
+                faults[test.id()] = wrong
+        drawn.append(faults)
+    return fixed, drawn
+
+
+def _first_fault(
+    test: type[HiddenTest], cases: Sequence[Case], namespace: Mapping[str, Any], names: Mapping[str, Any]
+) -> str | None:
+    if test.asks not in namespace:
+        return f"{test.asks} is not defined"
+    ask, seconds = define(test.question()["answer"], names), []
+    for case in cases:
+        given: Any = unpack(pack(case))
+        start = time.process_time()
+        try:
+            with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(), torch.enable_grad():
+                warnings.simplefilter("ignore")
+                came = unpack(pack(ask(namespace[test.asks], **given)))
+        except Exception as error:  # whatever an answer raises
+            return f"{type(error).__name__}: {error}"
+        seconds.append(time.process_time() - start)
+        if (wrong := test.verdict(came, case)) is not None:
+            return wrong
+    return test.too_slow(seconds)
+
+
+def _run_cells(source: Source, answer: Answer) -> dict[str, Any]:
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    torch.manual_seed(0)
+    for cell in source.notebook.cells:
+        if cell.cell_type != "code" or cell.id.startswith(LEFT_OUT):
+            continue
+        pieces = [answer.extra, answer.source] if cell.id == answer.cell else [cell.source]
+        for piece in pieces:
+            with contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                exec(compile(piece, f"<{cell.id}>", "exec"), namespace)
+    return namespace
+
+
+def _in_a_fork(work: Callable[[], Result], otherwise: Result) -> tuple[Result, str]:
+    """Do work in a child of this process, which ends with it; return its result, and how it ended if it had none."""
+    torch.set_num_threads(1)  # as when it is graded
+    reading, writing = os.pipe()
+    if (child := os.fork()) == 0:
+        with _never_returning():
+            os.close(reading)
+            resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+            content = pickle.dumps(work())
+            with os.fdopen(writing, "wb") as pipe:
+                pipe.write(content)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        content = pipe.read()
+    _, status = os.waitpid(child, 0)
+    if content:
+        return pickle.loads(content), ""
+    return otherwise, f"its process ended with status {status}"
+
+
+@contextlib.contextmanager
+def _never_returning() -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        print(f"{type(error).__name__}: {error}", flush=True)
+    finally:
+        os._exit(0)
