@@ -9,7 +9,7 @@ from typing import Any
 
 import ee559.practicals
 import torch
-from ee559.practicals.question import RecordedTest
+from ee559.practicals.question import RecordedTest, form_of
 from ee559.practicals.wire import pack
 
 from ee559_course.practicals.hidden import Case, HiddenTest, source_of
@@ -66,20 +66,22 @@ def _fields(test: type[HiddenTest]) -> dict[str, Any]:
         "part": test.part,
         "asks": test.asks,
         "seconds": test.seconds,
+        "form_only": test.understanding,
         "answer": source_of(test.answer),
         "facts": source_of(test.facts) if test.facts else None,
-        "mistakes": list(test.mistakes),
+        "mistakes": [] if test.understanding else list(test.mistakes),
         "cases": [_recorded_case(test, case) for case in test.fixed()],
     }
 
 
 def _recorded_case(test: type[HiddenTest], case: Case) -> dict[str, Any]:
     with torch.random.fork_rng(devices=[]):
+        expected = test.expected(**copy.deepcopy(case))
         return {
             "call": test.call(case),
             "given": pack(case),
-            "expected": pack(test.expected(**copy.deepcopy(case))),
-            "mistaken": [_mistaken(mistake, case) for mistake in test.mistakes.values()],
+            "expected": pack(form_of(expected) if test.understanding else expected),
+            "mistaken": [] if test.understanding else [_mistaken(mistake, case) for mistake in test.mistakes.values()],
         }
 
 

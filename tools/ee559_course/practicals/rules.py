@@ -25,6 +25,23 @@ def practical_problems(source: Source) -> list[str]:
     return [*notebook, *(f"{TESTS}, {test.__name__}: {what}" for test in source.tests for what in _test(source, test))]
 
 
+def understanding_problems(source: Source) -> list[str]:
+    """List what is wrong with the share of the points that understanding carries, by hand and by machine."""
+    total = sum(_total(source, part) for part in source.parts)
+    by_hand = total - sum(float(test.points) for test in source.tests)
+    points = by_hand + sum(float(test.points) for test in source.tests if test.understanding)
+    found = []
+    for what, part, whole, (least, most) in (
+        ("understanding", points, total, UNDERSTANDING),
+        ("understanding in words", by_hand, points, BY_HAND),
+    ):
+        if not least * whole <= part <= most * whole:
+            found.append(
+                f"{source.name}: expected {least:.0%} to {most:.0%} of {whole:g} points for {what}, got {part:g}."
+            )
+    return found
+
+
 def _cells(source: Source) -> Iterator[tuple[str, str]]:
     seen: set[str] = set()
     for cell in source.notebook.cells:
@@ -69,24 +86,12 @@ def _points(source: Source) -> Iterator[tuple[str, str]]:
     minutes = sum(part.minutes for part in source.parts)
     if stated is None or int(stated[1]) != minutes:
         yield title.id, f"expected **Minutes** {minutes}, the sum over the parts, got {stated and stated[0]}."
-    yield from ((title.id, problem) for problem in _understanding(source, sum(totals.values())))
     for part in source.parts:
         heading = next(cell for cell in source.notebook.cells if cell.id == part.cells[0])
         if not POINTS.search(heading.source.partition("\n")[0]) or part.points != totals[part.id]:
             yield heading.id, f"expected {totals[part.id]:g} points in its heading, got {part.points}."
         if part.tests and part.see is None:
             yield heading.id, f"expected the lecture and heading that explain it in SEE of {TESTS}."
-
-
-def _understanding(source: Source, total: float) -> Iterator[str]:
-    by_hand = sum(_total(source, part) - sum(float(test.points) for test in part.tests) for part in source.parts)
-    points = by_hand + sum(float(test.points) for test in source.tests if test.understanding)
-    least, most = UNDERSTANDING
-    if not least * total <= points <= most * total:
-        yield f"expected {least:.0%} to {most:.0%} of {total:g} points for understanding, got {points:g}."
-    least, most = BY_HAND
-    if not least * points <= by_hand <= most * points:
-        yield f"expected {least:.0%} to {most:.0%} of the {points:g} points for understanding by hand, got {by_hand:g}."
 
 
 def _total(source: Source, part: Part) -> float:

@@ -2,7 +2,7 @@
 
 import builtins
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any
 
@@ -83,6 +83,8 @@ def question_names() -> dict[str, Any]:
     return {
         **own,
         "__builtins__": dict(vars(builtins)),
+        "Any": Any,
+        "Callable": Callable,
         "F": F,
         "Tensor": Tensor,
         "math": math,

@@ -66,7 +66,10 @@ class Practical:
         test, fault = next(self._faults(name, answer), (None, ""))
         if test is not None:
             return f"✗ {name}: {sentence(fault.removeprefix(f'{name}: '))}{self._see(test)}"
-        nb_cases = sum(len(each.cases) for each in self.tests if each.asks == name)
+        tests = [each for each in self.tests if each.asks == name]
+        if all(each.form_only for each in tests):
+            return f"✓ {name}: complete. What is right in it is told after grading."
+        nb_cases = sum(len(each.cases) for each in tests)
         return f"✓ {name}: right, on {nb_cases} case{'s' if nb_cases > 1 else ''}."
 
     def progress(self, namespace: Mapping[str, object]) -> None:

@@ -43,6 +43,8 @@ class RecordedTest:
         part: id of its part's heading cell, without ``part-``.
         asks: name of the student's function or class.
         seconds: see ``HiddenTest.seconds``.
+        form_only: whether what is recorded as expected has the form of the right answer only: the rest is told after
+            grading.
         answer: source of the function that tries an answer.
         facts: source of the function that says what is compared, if it is not what came.
         mistakes: a sentence for each known mistake.
@@ -54,6 +56,7 @@ class RecordedTest:
     part: str
     asks: str
     seconds: float | None
+    form_only: bool
     answer: str
     facts: str | None
     mistakes: list[str]
@@ -84,7 +87,8 @@ class RecordedTest:
             except Exception as error:  # whatever a student's code raises is what the student must read
                 wrong = wrong or f"{case.call} raised {type(error).__name__}: {error}".rstrip(": ")
                 break
-            differs = difference(found[-1], unpack(case.expected), show=True, dtype=False)
+            came, expected = (form_of(found[-1]) if self.form_only else found[-1]), unpack(case.expected)
+            differs = difference(came, expected, show=not self.form_only, dtype=False)
             wrong = wrong or (differs and f"{case.call}: {differs}")
         if wrong is None and self.seconds is not None and seconds[1] - seconds[0] > self.seconds:
             return f"{self.asks}: it takes too long on a large batch. Is there a loop over the samples?"
@@ -104,6 +108,15 @@ class RecordedTest:
             )
         ]
         return f". It looks like this: {same[0]}" if len(same) == 1 else ""
+
+
+def form_of(value: object) -> object:
+    """Return the form of an answer: the same names and places, with zero for numbers and nothing for words."""
+    if isinstance(value, dict):
+        return {key: form_of(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [form_of(each) for each in value]
+    return type(value)() if isinstance(value, str | bool | int | float) else value
 
 
 def written_call(name: str, case: Mapping[str, object]) -> str:
