@@ -10,13 +10,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 from nbformat import NotebookNode
 
 from ee559_course.paths import SOLUTIONS
-from ee559_course.practicals.hidden import Forbidden, HiddenTest, source_of
+
+if TYPE_CHECKING:  # they import torch, which takes seconds, and names alone need none of it
+    from ee559_course.practicals.hidden import Forbidden, HiddenTest
 
 TESTS = "hidden_tests.py"
 RELEASED_BESIDE = (".md", ".txt")
@@ -57,7 +59,7 @@ class Part:
     cells: tuple[str, ...]
     answers: tuple[str, ...]
     words: tuple[str, ...]
-    tests: tuple[type[HiddenTest], ...]
+    tests: "tuple[type[HiddenTest], ...]"
     see: tuple[str, str] | None
 
     @property
@@ -87,11 +89,11 @@ class Source:
     version: str
     notebook: NotebookNode
     parts: tuple[Part, ...]
-    forbidden: Forbidden
+    forbidden: "Forbidden"
     files: Mapping[str, str]
 
     @property
-    def tests(self) -> tuple[type[HiddenTest], ...]:
+    def tests(self) -> "tuple[type[HiddenTest], ...]":
         """All hidden tests, in the order of the parts."""
         return tuple(test for part in self.parts for test in part.tests)
 
@@ -122,6 +124,8 @@ class Source:
 
     def _open_lines(self) -> set[str]:
         """Return the lines of the tests that the students' package has too: how answers are tried, and imports."""
+        from ee559_course.practicals.hidden import source_of
+
         tried = "\n".join(source_of(way) for test in self.tests for way in (test.answer, test.facts) if way)
         given = "\n".join(REGION.sub("", cell.source) for cell in self.notebook.cells)
         imports = "\n".join(line for line in self.code.splitlines() if line.startswith(("import ", "from ")))
@@ -156,6 +160,8 @@ def read_source(name: str, solutions: Path = SOLUTIONS) -> Source:
 
 @functools.lru_cache(maxsize=64)
 def _read(name: str, folder: Path, digest: str) -> Source:
+    from ee559_course.practicals.hidden import Forbidden, HiddenTest
+
     path = folder / f"{name}.ipynb"
     try:
         notebook: NotebookNode = nbformat.read(path, as_version=4)
@@ -204,7 +210,7 @@ def _load(path: Path, digest: str) -> ModuleType:
     return module
 
 
-def _parts(notebook: NotebookNode, tests: list[type[HiddenTest]], see: Mapping[str, Any]) -> Iterator[Part]:
+def _parts(notebook: NotebookNode, tests: "list[type[HiddenTest]]", see: Mapping[str, Any]) -> Iterator[Part]:
     starts = [number for number, cell in enumerate(notebook.cells) if cell.source.startswith("## ")]
     for start, end in zip(starts, [*starts[1:], len(notebook.cells)], strict=True):
         cells = notebook.cells[start:end]
@@ -233,7 +239,7 @@ def is_answer(cell: NotebookNode) -> bool:
     return bool(cell.metadata.get("nbgrader", {}).get("solution"))
 
 
-def code_of_test(source: Source, test: type[HiddenTest]) -> str:
+def code_of_test(source: Source, test: "type[HiddenTest]") -> str:
     """Return what a test's cell needs of ``hidden_tests.py``: all but the other tests."""
     tree = ast.parse(source.code)
     others = {each.__name__ for each in source.tests} - {test.__name__}

@@ -9,15 +9,13 @@ import nbformat
 from nbformat import NotebookNode
 
 from ee559_course.lectures.ledger import exercise_anchor
-from ee559_course.paths import PRACTICALS, SOLUTIONS
+from ee559_course.paths import PRACTICALS
+from ee559_course.practicals.rubric import points_and_rubrics
+from ee559_course.practicals.rules import STUB
+from ee559_course.practicals.source import practical_names, read_source
 
 SOLUTION_MARK = re.compile(r"^ *### (BEGIN|END) SOLUTION\n", re.MULTILINE)
 PART = re.compile(r"^## (Part \d+ · .*?) \(.*\)$", re.MULTILINE)
-
-
-def practical_names() -> list[str]:
-    """Return the names of the practicals in the order of their numbers."""
-    return sorted((path.stem for path in PRACTICALS.glob("*/*.ipynb")), key=lambda name: read_title(_released(name)))
 
 
 def read_title(notebook: Path) -> str:
@@ -80,18 +78,14 @@ def _student_page(name: str, with_solution: bool) -> NotebookNode:
 
 def _solution_page(name: str) -> str:
     """Write one solution of each part as Markdown, then the points and the rubrics; no hidden test is in it."""
-    from ee559_course.practicals.release import STUB  # nbgrader takes a second to import
-    from ee559_course.practicals.rubric import points_and_rubrics
-
-    source = SOLUTIONS / name / f"{name}.ipynb"
-    notebook = nbformat.read(source, as_version=4)
-    lines = [f"# {read_title(source)}: a solution", "", f"To [the practical](../practicals/{name}.ipynb).", ""]
-    for cell in notebook.cells:
-        if found := PART.search(cell.source):
-            lines += [f"## {found[1]}", ""]
-        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("solution"):
-            code = SOLUTION_MARK.sub("", STUB.sub("", cell.source)).strip()
+    source = read_source(name)
+    cells = {cell.id: cell.source for cell in source.notebook.cells}
+    lines = [f"# {source.title}: a solution", "", f"To [the practical](../practicals/{name}.ipynb).", ""]
+    for part in source.parts:
+        lines += [f"## {part.name} · {part.title}", ""]
+        for answer in part.answers:
+            code = SOLUTION_MARK.sub("", STUB.sub("", cells[answer])).strip()
             lines += ["```python", re.sub(r"\n +return\n\n+", "\n\n", code), "```", ""]  # it kept the stub out
-        elif cell.id.startswith("words-"):
+        if part.words:
             lines += ["Graded by hand: see below.", ""]
-    return "\n".join([*lines, "## Points", "", points_and_rubrics(notebook)])
+    return "\n".join([*lines, "## Points", "", points_and_rubrics(source)])
