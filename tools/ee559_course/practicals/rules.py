@@ -11,9 +11,8 @@ from ee559.practicals.asking import question_names
 from nbformat import NotebookNode
 
 from ee559_course.practicals.hidden import HiddenTest
-from ee559_course.practicals.source import POINTS, REGION, TESTS, Part, Source, is_answer
+from ee559_course.practicals.source import POINTS, REGION, STUB, TESTS, Part, Source, is_answer
 
-STUB = re.compile(r'^ *raise NotImplementedError\("[^"]{10,}"\)$', re.MULTILINE)
 LABELS = ("**Objectives**", "**Minutes**", "**Before you start**")
 UNDERSTANDING = (0.25, 0.33)  # of the points, by hand and by machine
 BY_HAND = (0.35, 0.65)  # of those

@@ -25,6 +25,7 @@ RELEASED_BESIDE = (".md", ".txt")
 SHORTEST_SECRET = 14  # shorter lines, such as `return x`, are everybody's
 HEADING = re.compile(r"^## (Part (\d+)) · (.*?) \((\d+) minutes, (\w+)(?:[,;] ([^)]*))?\)$", re.MULTILINE)
 POINTS = re.compile(r"(\d+(?:\.\d+)?) points?")
+STUB = re.compile(r'^ *raise NotImplementedError\("[^"]{10,}"\)$', re.MULTILINE)
 REGION = re.compile(r"### BEGIN (SOLUTION|HIDDEN TESTS)\n.*?### END \1", re.DOTALL)
 
 

@@ -11,8 +11,7 @@ from nbformat import NotebookNode
 from ee559_course.lectures.ledger import exercise_anchor
 from ee559_course.paths import PRACTICALS
 from ee559_course.practicals.rubric import points_and_rubrics
-from ee559_course.practicals.rules import STUB
-from ee559_course.practicals.source import practical_names, read_source
+from ee559_course.practicals.source import STUB, practical_names, read_source
 
 SOLUTION_MARK = re.compile(r"^ *### (BEGIN|END) SOLUTION\n", re.MULTILINE)
 PART = re.compile(r"^## (Part \d+ · .*?) \(.*\)$", re.MULTILINE)
