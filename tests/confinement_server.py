@@ -26,8 +26,9 @@ from ee559_course.grading.confinement import (
 from exhausting_acts import EXHAUSTING
 from honest_acts import HONEST
 from hostile_acts import ACTS, AGAINST_PARENT, LIBC
+from starting_acts import STARTING
 
-ALL = ACTS | HONEST | EXHAUSTING | {f"parent's {name}": act for name, act in AGAINST_PARENT.items()}
+ALL = ACTS | HONEST | EXHAUSTING | STARTING | {f"parent's {name}": act for name, act in AGAINST_PARENT.items()}
 
 
 def find_living() -> list[psutil.Process]:
@@ -99,7 +100,8 @@ def be_the_child(
             os.setsid()
             os.chdir(scratch)
         else:
-            confine(confinement, scratch, [Path(path) for path in order["readable"]], limits, {writing})
+            readable = [Path(path) for path in order["readable"]]
+            confine(confinement, scratch, readable, limits, {writing}, programs=order["programs"])
         report({"confine_seconds": time.perf_counter() - began})
         try:
             report({"said": ALL[order["act"]](order["world"] | {"report": report})})

@@ -23,7 +23,7 @@ from ee559_course.grading.confinement import (
     server_environment,
 )
 from hostile_acts import SECRET
-from machine import BUBBLEWRAP, LANDLOCK, ROLES
+from machine import BUBBLEWRAP, FIXED_SCRATCH, LANDLOCK, ROLES
 
 
 @dataclass
@@ -50,6 +50,11 @@ class Way:
         self.server = servers[self.role, self.wrapped]
         self.confinement = replace(self.server.confinement, **self.changes)
         assert self.confinement.confined
+
+    def require_fixed_scratch(self) -> None:
+        """Skip the test, loudly, where the scratch folder cannot have a fixed size."""
+        if not self.confinement.fixed_scratch:
+            FIXED_SCRATCH.skip()
 
     def run(self, act: str, world: dict[str, Any], limits: Limits | None = None, **order: Any) -> dict[str, Any]:
         """Run an act in a confined child."""
@@ -85,12 +90,11 @@ class Server:
         argv: Sequence[str],
         root: Path,
         readable: Sequence[Path],
-        in_memory: int = 0,
     ) -> None:
         self.role, self.confinement = role, found
         self._start_another = partial(Server, role, found, argv, root, readable)
         self.process = subprocess.Popen(
-            server_command(found, argv, root, readable, in_memory=in_memory),
+            server_command(found, argv, root, readable),
             env=server_environment(root) | {"SECRET_AT_START": "secret"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -99,9 +103,9 @@ class Server:
         )
         self._ready = False
 
-    def start_another(self, in_memory: int = 0) -> "Server":
+    def start_another(self) -> "Server":
         """Start a second server of the same kind."""
-        return self._start_another(in_memory)
+        return self._start_another()
 
     def send(self, **order: Any) -> None:
         """Give an order."""
@@ -143,6 +147,7 @@ def make_order(
 ) -> dict[str, Any]:
     """Order to run an act in a child."""
     standard = {"grouped": False, "look": False, "spare": False, "until": '"said"', "longer": 0, "seconds": 120}
+    standard["programs"] = True
     return {
         "do": "run",
         "act": act,

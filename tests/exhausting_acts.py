@@ -1,6 +1,7 @@
 """What a submission may use up or leave behind, for test_confinement.py."""
 
 import ctypes
+import errno
 import mmap
 import os
 import signal
@@ -109,6 +110,22 @@ def writes_deleted(world: World) -> bool:
     return True
 
 
+def holds_deleted(world: World) -> bool:
+    """Hold files that have no name any more: those of even numbers are open, the others closed and mapped."""
+    size, held = 4 << 20, world.setdefault("held", [])
+    for number in range(64):
+        file = os.open("part", os.O_CREAT | os.O_RDWR | os.O_EXCL)
+        os.unlink("part")
+        for _ in range(4):
+            if os.write(file, bytes(size // 4)) < size // 4:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if number % 2:
+            held.append(mmap.mmap(file, size))
+            os.close(file)
+        world["report"]({"held": (number + 1) * size})
+    return True
+
+
 def writes_many(world: World) -> bool:
     for number in range(1000):
         Path(f"file-{number}").touch()
@@ -149,6 +166,7 @@ EXHAUSTING: dict[str, Callable[[World], Any]] = {
     "huge file": writes_much,
     "files together": writes_much_in_parts,
     "deleted files": writes_deleted,
+    "deleted files, open or mapped": holds_deleted,
     "many files": writes_many,
     "processor": spins,
     "tell": tells_all,

@@ -120,4 +120,6 @@ HONEST: dict[str, Callable[[World], Any]] = {
     "fork": shares_memory_with_a_fork,
     "end a program": ends_its_own,
 }
+PROGRAMS = {"programs", "another Python", "asyncio", "end a program"}
+"""Acts that start programs."""
 SLOW = {"train", "another Python", "digits"}

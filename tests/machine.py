@@ -107,6 +107,11 @@ CGROUP = Requirement(
     "run the tests as root, where /sys/fs/cgroup can be written",
     cache(lambda: probe().cgroup_version > 0),
 )
+FIXED_SCRATCH = Requirement(
+    "scratch folder of fixed size",
+    "allow user namespaces, or run the tests as root with the capability CAP_SYS_ADMIN",
+    cache(lambda: probe().fixed_scratch),
+)
 ROOT = Requirement("root", "run the tests as root", lambda: POSIX.is_here() and os.getuid() == 0)
 ORDINARY_USER = Requirement(
     "ordinary user who can run this Python",

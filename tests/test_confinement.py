@@ -20,9 +20,10 @@ from confinement_ways import WAYS, Server, Way, make_order, make_servers
 from confinement_world import PROCESS_NAME, World
 from ee559_course.grading.confinement import Cgroup, Confinement, Limits, cgroup_home, probe
 from ee559_course.grading.confinement.model import LANDLOCK_SIGNALS
-from honest_acts import HONEST, SLOW
+from honest_acts import HONEST, PROGRAMS, SLOW
 from hostile_acts import ACTS, AGAINST_PARENT, MAY_BE_CLOSED, NEEDS_ROOT
 from machine import CGROUP, LANDLOCK, ROLES, X86_64
+from starting_acts import STARTING
 
 pytestmark = pytest.mark.needs(X86_64)  # the acts are written for it
 
@@ -34,7 +35,6 @@ def servers() -> Iterator[dict[tuple[str, bool], Server]]:
 
 
 NEW_WAYS = [way for way in WAYS if not way.changes]
-WRAPPED = [way for way in NEW_WAYS if way.wrapped]
 Allowed = Callable[[Way, str], bool]
 
 
@@ -207,29 +207,71 @@ def test_huge_file_is_cut(new_way: Way, worlds: dict[str, World]) -> None:
 
 
 @pytest.mark.parametrize(("act", "limit"), [("deleted files", "file_bytes"), ("many files", "files")])
-def test_sum_of_files_is_seen(act: str, limit: str, new_way: Way, worlds: dict[str, World]) -> None:
-    limits = Limits(file_bytes=8 << 20, files=300)
-    said = new_way.run(act, worlds[new_way.role].look(), limits, look=True)
+def test_sum_of_files_is_seen_where_the_folder_can_grow(
+    act: str, limit: str, new_way: Way, worlds: dict[str, World]
+) -> None:
+    limits, seen = Limits(file_bytes=8 << 20, files=300), worlds[new_way.role].look()
+    growing = replace(new_way.confinement, fixed_scratch=False)
+    said = new_way.server.run(act, growing, seen, limits, look=True)
     assert said["exceeded"] == limit
     assert said["left"] == 0
-    calm = new_way.run("temporary files", worlds[new_way.role].look(), limits, look=True)
+    calm = new_way.server.run("temporary files", growing, seen, limits, look=True)
     assert calm["said"] is True
     assert calm["exceeded"] == ""
 
 
-@pytest.mark.parametrize("way", WRAPPED, ids=str, indirect=True)
-def test_files_in_memory_are_limited_together(way: Way, worlds: dict[str, World]) -> None:
-    seen = worlds[way.role].look()
-    assert way.run("files together", seen)["said"] is True
-    server = way.server.start_another(in_memory=32 << 20)
-    try:
-        for _ in range(2):  # what the first left is gone
-            said = server.run("files together", way.confinement, seen)
-            assert said["said"] is False
-            assert "No space left" in said["error"]
-        assert server.run("temporary files", way.confinement, seen)["said"] is True
-    finally:
-        server.close()
+def test_deleted_files_that_are_mapped_count(new_way: Way, worlds: dict[str, World]) -> None:
+    """Without a folder of fixed size nothing ends at the limit, though the files are looked at."""
+    new_way.require_fixed_scratch()
+    limits, seen = Limits(file_bytes=32 << 20), worlds[new_way.role].look()
+    act = "deleted files, open or mapped"
+    for _ in range(2):  # what the first held is free again
+        said = new_way.run(act, seen, limits, look=True)
+        assert said["said"] is False
+        assert "No space left" in said["error"]
+        assert said["held"] <= 32 << 20
+        assert said["exceeded"] == ""
+        assert said["left"] == 0
+    free = new_way.server.run(act, replace(new_way.confinement, fixed_scratch=False), seen, limits)
+    assert free["held"] == 256 << 20
+
+
+@pytest.mark.parametrize("act", ["files together", "many files"])
+def test_folder_of_fixed_size_is_full_at_its_limits(act: str, new_way: Way, worlds: dict[str, World]) -> None:
+    new_way.require_fixed_scratch()
+    limits, seen = Limits(file_bytes=32 << 20, files=300), worlds[new_way.role].look()
+    said = new_way.run(act, seen, limits)
+    assert said["said"] is False
+    assert "No space left" in said["error"]
+    assert new_way.run("temporary files", seen, limits)["said"] is True
+
+
+@pytest.mark.parametrize("way", [way for way in NEW_WAYS if way.role == "root"], ids=str, indirect=True)
+def test_folder_of_fixed_size_counts_as_memory(way: Way, worlds: dict[str, World]) -> None:
+    if not way.confinement.cgroup_version:
+        CGROUP.skip()
+    way.require_fixed_scratch()
+    limits = Limits(memory_bytes=100 << 20, file_bytes=1 << 30)
+    said = way.run("deleted files, open or mapped", worlds[way.role].look(), limits, grouped=True)
+    assert "said" not in said
+    assert said["killed_for_memory"] > 0
+    assert said["peak"] <= 100 << 20
+
+
+@pytest.mark.parametrize("act", STARTING)
+def test_no_program_is_started_where_none_may(act: str, new_way: Way, worlds: dict[str, World]) -> None:
+    seen = worlds[new_way.role].look()
+    assert new_way.run(act, seen)["said"] is True
+    said = new_way.run(act, seen, programs=False)
+    assert said["said"] is False
+    assert said["error"].startswith("PermissionError(1, ")
+    assert said["left"] == 0
+
+
+@each(NEW_WAYS, [act for act in HONEST if act not in PROGRAMS])
+def test_honest_work_goes_on_without_programs(act: str, way: Way, worlds: dict[str, World]) -> None:
+    said = way.work(act, worlds[way.role].look(), programs=False)
+    assert said["said"] is True, said
 
 
 def test_processor_time_ends(free: Server, worlds: dict[str, World]) -> None:

@@ -77,7 +77,11 @@ def test_filter_judges_every_call(machine: str, own_files_only: bool) -> None:
         return judge(program, number, arguments, ARCHITECTURES[machine])
 
     program = assemble(machine, own_files_only)
-    assert len(program) <= 4096
+    without_programs = assemble(machine, own_files_only, programs=False)
+    starting = [number_of(name, machine) for name in ("execve", "execveat")]
+    assert {judge(program, number or 0, (), ARCHITECTURES[machine]) for number in starting} == {ALLOW}
+    assert {judge(without_programs, number or 0, (), ARCHITECTURES[machine]) for number in starting} == {EPERM}
+    assert len(without_programs) <= 4096
     assert all(0 <= jump <= 255 for _, true, false, _ in program for jump in (true, false))
     refused = [name for name in filters.REFUSED if number_of(name, machine) is not None]
     assert len(refused) > 90
@@ -172,10 +176,10 @@ def test_confined_needs_files_network_and_processes(confinement: Confinement, co
 
 def test_report_has_a_line_for_each_part() -> None:
     nothing = Confinement().lines()
-    all_of_it = Confinement(7, True, "/usr/bin/bwrap", 2, ("/sys/fs/cgroup",), True)
+    all_of_it = Confinement(7, True, "/usr/bin/bwrap", 2, ("/sys/fs/cgroup",), True, True)
     assert all(line.startswith("✗") and "Remedy: " in line for line in nothing)
     assert all(line.startswith("✓") and "Remedy" not in line for line in all_of_it.lines())
-    assert len(nothing) == len(all_of_it.lines()) == 5
+    assert len(nothing) == len(all_of_it.lines()) == 6
     assert Confinement.from_dict(json.loads(json.dumps(asdict(all_of_it)))) == all_of_it
     assert Limits(**json.loads(json.dumps(asdict(Limits(cpu_seconds=7))))) == Limits(cpu_seconds=7)
 
@@ -186,6 +190,20 @@ def test_probe_is_quick_and_the_same_again() -> None:
     assert probe() == first
     after = os.times()
     assert after.children_user + after.children_system - before.children_user - before.children_system < 1
+
+
+@pytest.mark.needs(LINUX)
+def test_a_folder_of_fixed_size_is_not_promised_where_it_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no mount is allowed, the rest holds as before, and the report says what is missing."""
+    module: ModuleType = sys.modules["ee559_course.grading.confinement.probe"]
+    broken = "import ee559_course.grading.confinement.child as child; child.fix_size = None; "
+    found = probe()
+    monkeypatch.setattr(module, "TRIAL", module.TRIAL.replace("from ", broken + "from ", 1))
+    without = probe()
+    assert without == replace(found, fixed_scratch=False)
+    assert without.confined == found.confined
+    (line,) = [line for line in without.lines() if "fixed size" in line]
+    assert line.startswith("✗") and "CAP_SYS_ADMIN" in line
 
 
 @pytest.mark.parametrize("wrong", ["another system", "no folder", "a broken bwrap", "a mute Python"])

@@ -8,8 +8,10 @@ from ee559_course.grading.confinement.model import Confinement
 OWN_PACKAGE = Path(__file__).resolve().parents[2]
 """The package ee559_course, which the server runs; its submissions do not get to read it where there is Landlock."""
 
-RIGHTS_OF_ROOT = ("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "KILL", "SETGID", "SETUID", "SYS_PTRACE")
-"""What a server that is root needs: to give a scratch folder away, change user, measure, kill, and clean up."""
+RIGHTS_OF_ROOT = (
+    *("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "KILL", "SETGID", "SETUID", "SYS_ADMIN", "SYS_PTRACE"),
+)
+"""What a server that is root needs: to make and give away a scratch folder, change user, measure, kill, clean up."""
 
 
 def server_command(
@@ -17,8 +19,6 @@ def server_command(
     argv: Sequence[str],
     scratch_root: Path,
     readable: Iterable[Path],
-    *,
-    in_memory: int = 0,
 ) -> list[str]:
     """Command that starts a fork server: ``argv`` in namespaces where they hold, else ``argv`` as it is.
 
@@ -31,8 +31,6 @@ def server_command(
         scratch_root: an existing folder for the scratch folders; make its mode 0711 (not 0700, which would oblige
             :func:`confine` to keep the right to pass it).
         readable: what the server and its submissions may read.
-        in_memory: if not 0, and there are namespaces, ``scratch_root`` is a new and empty file system in memory inside,
-            of so many bytes; it is not seen outside, and goes with the server.
 
     Start it with ``subprocess.Popen(command, env=server_environment(...), pass_fds=...)`` from a thread that lives as
     long as the server: when that thread ends, the server and all inside it are killed.
@@ -57,10 +55,7 @@ def server_command(
             binds.add("--bind-try", Path(parent))
     scratch_root = scratch_root.resolve()
     binds.make_parents(scratch_root)
-    if in_memory:
-        binds.words += ["--size", str(in_memory), "--perms", "0711", "--tmpfs", str(scratch_root)]
-    else:
-        binds.words += ["--bind", str(scratch_root), str(scratch_root)]
+    binds.words += ["--bind", str(scratch_root), str(scratch_root)]
     binds.words += ["--remount-ro", "/"]
     return [*command, *binds.words, "--chdir", str(scratch_root), "--", *argv]
 

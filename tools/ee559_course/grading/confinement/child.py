@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import signal
 import stat
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from ee559_course.grading.confinement import landlock, seccomp
 from ee559_course.grading.confinement.environment import server_environment
+from ee559_course.grading.confinement.fixed_folder import fix_size
 from ee559_course.grading.confinement.model import LANDLOCK_SIGNALS, Confinement, Limits
 from ee559_course.grading.confinement.system import (
     CAP_DAC_READ_SEARCH,
@@ -36,6 +38,8 @@ def confine(
     readable: Sequence[Path],
     limits: Limits | None = None,
     keep_fds: Collection[int] = (),
+    *,
+    programs: bool = True,
 ) -> None:
     """Give up, for ever, all that a submission does not need. For a forked child with one thread, before student code.
 
@@ -53,6 +57,8 @@ def confine(
         readable: what may be read, see :func:`default_readable`.
         limits: how much may be used.
         keep_fds: the open files to keep; of 0, 1 and 2 the others become /dev/null.
+        programs: whether this process and its children may start programs. If not, that fails with EPERM, where
+            there is seccomp; they may fork all the same.
 
     Raises:
         OSError, RuntimeError: a part does not work. The child must end then, and run nothing.
@@ -63,10 +69,6 @@ def confine(
     _close_files(keep_fds)
     os.setsid()
     os.umask(0o077)
-    (scratch / ".tmp").mkdir(exist_ok=True)
-    os.chdir(scratch)
-    _scrub_environment(scratch)
-    uid = _find_uid(scratch) if confinement.drops_privileges and os.geteuid() == 0 else None
     if LINUX:
         prctl(PR_SET_DUMPABLE, 1)  # the server is not: without this the child's own /proc/self would be root's
         _volunteer_for_the_memory_killer()
@@ -74,6 +76,12 @@ def confine(
             raise RuntimeError(
                 "confine() binds one thread, and this process has more. Fork from a single-threaded one."
             )
+    if confinement.fixed_scratch:
+        fix_size(scratch, limits)
+    (scratch / ".tmp").mkdir(exist_ok=True)
+    os.chdir(scratch)
+    _scrub_environment(scratch)
+    uid = _find_uid(scratch) if confinement.drops_privileges and os.geteuid() == 0 else None
     ruleset = landlock.make_ruleset(confinement.landlock, readable, [scratch]) if confinement.landlock else None
     _limit_resources(confinement, limits, uid)
     if uid is not None:
@@ -88,7 +96,7 @@ def confine(
     if confinement.seccomp:
         alone = uid not in (None, NOBODY)  # then it has a user of its own, who owns no other file and no other process
         signals_to = os.getpid() if confinement.landlock < LANDLOCK_SIGNALS and not alone else None
-        seccomp.install(alone or confinement.namespaces, signals_to)
+        seccomp.install(alone or confinement.namespaces, signals_to, programs)
 
 
 def _close_files(keep: Collection[int]) -> None:
@@ -152,8 +160,14 @@ def _limit_resources(confinement: Confinement, limits: Limits, uid: int | None) 
         if uid is not None and uid != NOBODY:
             limit(resource.RLIMIT_NPROC, limits.processes, limits.processes)
         elif os.geteuid() != 0 and not confinement.cgroup_version:
-            most = _count_tasks(os.getuid()) + limits.processes
+            alone = confinement.fixed_scratch and _counts_by_namespace()
+            most = limits.processes if alone else _count_tasks(os.getuid()) + limits.processes
             limit(resource.RLIMIT_NPROC, most, most)
+
+
+def _counts_by_namespace() -> bool:
+    """Whether RLIMIT_NPROC is compared with the processes of this user namespace alone: since Linux 5.14."""
+    return tuple(int(number) for number in re.findall(r"\d+", os.uname().release)[:2]) >= (5, 14)
 
 
 def _count_tasks(uid: int) -> int:

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING
 
 from ee559_course.grading.confinement import seccomp
@@ -50,8 +51,8 @@ def prepare_server() -> None:
         prctl(PR_SET_CHILD_SUBREAPER, 1)
         prctl(PR_SET_DUMPABLE, 0)
     if MACHINE:
-        for own_files_only in (True, False):
-            seccomp.assemble(MACHINE, own_files_only)  # once here rather than in each child
+        for own_files_only, programs in product((True, False), repeat=2):
+            seccomp.assemble(MACHINE, own_files_only, None, programs)  # once here rather than in each child
 
 
 def kill_all(child: int, cgroup: Cgroup | None = None, patience: float = 5.0) -> Ended:

@@ -19,10 +19,11 @@ class Limits:
         cpu_seconds: CPU time of each of its processes, in seconds.
         memory_bytes: memory, in bytes; of all its processes where there is a cgroup, else of each on top of what the
             server had.
-        file_bytes: the largest file, and all files together, in bytes.
+        file_bytes: the largest file, and all files together, in bytes; deleted files that are still in use count.
         files: number of files and folders in the scratch folder.
         processes: number of processes and threads at a time.
         open_files: number of open files of each process.
+        seconds: wall-clock time of the whole submission, of all that is run for it.
     """
 
     cpu_seconds: int = 300
@@ -31,6 +32,7 @@ class Limits:
     files: int = 20_000
     processes: int = 64
     open_files: int = 256
+    seconds: float = 1800.0
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Confinement:
         cgroup_version: 1 or 2 where the memory and pids controllers can be used, else 0.
         cgroup_parents: folders in which a group can be made: one in version 2, those of memory and pids in version 1.
         drops_privileges: we are root and can become a user without rights.
+        fixed_scratch: the scratch folder can be a file system of its own, of a fixed size.
     """
 
     landlock: int = 0
@@ -52,6 +55,7 @@ class Confinement:
     cgroup_version: int = 0
     cgroup_parents: tuple[str, ...] = ()
     drops_privileges: bool = False
+    fixed_scratch: bool = False
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Confinement":
@@ -107,6 +111,13 @@ class Confinement:
                 "what the grading user owns does not belong to the submission",
                 "run as root, in a container for instance (with the capability CAP_DAC_READ_SEARCH, where Python lies "
                 "in a folder that only root may enter); without root the others must do",
+            ),
+            _line(
+                self.fixed_scratch,
+                "a scratch folder of fixed size",
+                "files cannot grow beyond their limit, deleted ones that are still in use included",
+                "allow user namespaces, or run as root with the capability CAP_SYS_ADMIN; without it the files are "
+                "looked at several times a second, and deleted files that are mapped are not seen",
             ),
         ]
 

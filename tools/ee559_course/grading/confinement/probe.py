@@ -41,12 +41,13 @@ def _with_namespaces(found: Confinement, folder: Path) -> Confinement:
     bwrap = shutil.which("bwrap")
     if bwrap is None:
         return found
-    tried = replace(found, bwrap=bwrap)
-    argv = [sys.executable, "-I", "-S", "-c", TRIAL, json.dumps(asdict(tried))]
-    said = _run(server_command(tried, argv, folder, default_readable()), folder)
-    if said is None or not said["holds"] or said["pid"] != 1:
-        return found
-    return tried if said["groups"] else replace(tried, cgroup_version=0, cgroup_parents=())
+    for fixed_scratch in dict.fromkeys((found.fixed_scratch, False)):
+        tried = replace(found, bwrap=bwrap, fixed_scratch=fixed_scratch)
+        argv = [sys.executable, "-I", "-S", "-c", TRIAL, json.dumps(asdict(tried))]
+        said = _run(server_command(tried, argv, folder, default_readable()), folder)
+        if said is not None and said["holds"] and said["pid"] == 1:
+            return tried if said["groups"] else replace(tried, cgroup_version=0, cgroup_parents=())
+    return found
 
 
 def _run(command: Sequence[str], folder: Path) -> dict[str, Any] | None:

@@ -100,12 +100,15 @@ UNKNOWN = ["clone3", "memfd_create", "memfd_secret"]  # glibc falls back to clon
 PRETENDED = ["setsid", "setpgid", "sync", "syncfs"]
 # Landlock guards neither of these two. Mode and owner are pretended, because honest programs such as shutil.copy set
 # them; times are refused, because Path.touch takes a success for a file that is there.
+PROGRAMS = ["execve", "execveat"]
 OWNERS = "chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat"
 TIMES = "utime utimes futimesat utimensat"
 
 
 @functools.cache
-def assemble(machine: str, own_files_only: bool, signals_to: int | None = None) -> tuple[Instruction, ...]:
+def assemble(
+    machine: str, own_files_only: bool, signals_to: int | None = None, programs: bool = True
+) -> tuple[Instruction, ...]:
     """Write the filter.
 
     Args:
@@ -113,6 +116,7 @@ def assemble(machine: str, own_files_only: bool, signals_to: int | None = None) 
         own_files_only: the process can reach no other file of its user than those in its scratch folder, so it may
             change modes, owners and times.
         signals_to: the one process that may be signalled, or None where others keep signals inside.
+        programs: the process and its children may start programs; they may fork all the same.
     """
     checks = dict(CHECKS)
     if signals_to is not None:
@@ -131,6 +135,8 @@ def assemble(machine: str, own_files_only: bool, signals_to: int | None = None) 
         body = [instruction for check in needed for instruction in _judge(check)] + [(RETURN, 0, 0, ALLOW)]
         program += [(EQUAL, 0, len(body), BOTH[name][machine == "aarch64"]), *body]
     program += _each(REFUSED, machine, REFUSE) + _each(UNKNOWN, machine, ABSENT) + _each(PRETENDED, machine, PRETEND)
+    if not programs:
+        program += _each(PROGRAMS, machine, REFUSE)
     if not own_files_only:
         program += _each(OWNERS.split(), machine, PRETEND) + _each(TIMES.split(), machine, REFUSE)
     return (*program, (RETURN, 0, 0, ALLOW))
@@ -167,9 +173,9 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.POINTER(_Instruction)))
 
 
-def install(own_files_only: bool, signals_to: int | None = None) -> None:
+def install(own_files_only: bool, signals_to: int | None = None, programs: bool = True) -> None:
     """Filter this process's system calls from now on; needs PR_SET_NO_NEW_PRIVS."""
-    program = assemble(MACHINE, own_files_only, signals_to)
+    program = assemble(MACHINE, own_files_only, signals_to, programs)
     instructions = (_Instruction * len(program))(*(_Instruction(*fields) for fields in program))
     filter_ = _Program(len(program), instructions)
     # SPEC_ALLOW: before Linux 5.16 a filter would slow the whole process down, and with it honest training.

@@ -15,6 +15,8 @@ from ee559_course.grading.confinement.cgroup import Cgroup, cgroup_home, find_pa
 from ee559_course.grading.confinement.child import confine
 from ee559_course.grading.confinement.model import LANDLOCK_SIGNALS, Confinement, Limits
 
+TRIED_BYTES = 1 << 20
+
 
 def holds_in_a_child(try_it: Callable[[], bool]) -> bool:
     """Whether ``try_it`` returns true in a forked child; a child that dies says no."""
@@ -36,6 +38,16 @@ def refuses(act: Callable[[], object], *numbers: int) -> bool:
     return False
 
 
+def fill_with_deleted_files() -> None:
+    """Hold more in files that have no name any more than the limit allows."""
+    held = []
+    for name in ("first", "second"):
+        held.append(os.open(name, os.O_CREAT | os.O_RDWR))
+        os.unlink(name)
+        if os.write(held[-1], bytes(TRIED_BYTES)) < TRIED_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def try_confinement(confinement: Confinement) -> bool:
     """Whether a child confined so cannot do what it should not, and can still work in its scratch folder."""
     secret = Path(__file__)  # readable for us, and in no list
@@ -43,7 +55,7 @@ def try_confinement(confinement: Confinement) -> bool:
     def act() -> bool:
         server = os.getpid() if confinement.landlock < LANDLOCK_SIGNALS else os.getppid()
         own = server == os.getpid()
-        confine(confinement, scratch, [Path("/usr/lib"), Path("/dev/null")])
+        confine(confinement, scratch, [Path("/usr/lib"), Path("/dev/null")], Limits(file_bytes=TRIED_BYTES))
         Path("written").write_text("here")
         held = Path("written").read_text() == "here"
         if confinement.landlock:
@@ -51,6 +63,8 @@ def try_confinement(confinement: Confinement) -> bool:
             held &= own or refuses(lambda: os.kill(server, 0), errno.EPERM)
         if confinement.seccomp:
             held &= refuses(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM), errno.EPERM)
+        if confinement.fixed_scratch:
+            held &= refuses(fill_with_deleted_files, errno.ENOSPC)
         if confinement.drops_privileges:
             held &= os.getuid() != 0 and refuses(lambda: os.setuid(0), errno.EPERM)
         return held
@@ -91,6 +105,7 @@ def find_confinement() -> Confinement:
         Confinement(landlock=version),
         Confinement(seccomp=True),
         Confinement(drops_privileges=os.geteuid() == 0),
+        Confinement(fixed_scratch=True),
     ):
         if part != Confinement() and try_confinement(part):
             found = replace(found, **{name: value for name, value in asdict(part).items() if value})

@@ -40,18 +40,21 @@ def find_usage(scratch: Path, child: int, limits: Limits) -> Usage:
     """Measure a running submission; for the server, now and then (some milliseconds).
 
     The kernel's limits hold for each process and each file. Their sums it limits only where there is a cgroup (memory)
-    and a namespace (files): elsewhere the server must look, and end a submission that exceeds them. Memory counts
-    what the child shares with the server as well, as long as it has not written to it.
+    and a scratch folder of fixed size (files; seen from outside, that folder is empty). Elsewhere the server must look,
+    and end a submission that exceeds them. Memory counts what the child shares with the server as well, as long as it
+    has not written to it.
     """
     file_bytes, files = _measure_folder(scratch, limits)
     memory = processes = ticks = 0
+    deleted: dict[tuple[int, int], int] = {}
     page = os.sysconf("SC_PAGE_SIZE")
     for pid, fields in _read_stat():
         if int(fields[2]) == child:
             memory += int(fields[21]) * page
             ticks += sum(map(int, fields[11:15]))
             processes += 1
-            file_bytes += _measure_deleted(pid)
+            deleted |= _find_deleted(pid)
+    file_bytes += sum(deleted.values())
     return Usage(file_bytes, files, memory, processes, ticks / os.sysconf("SC_CLK_TCK"))
 
 
@@ -77,18 +80,18 @@ def _measure_folder(scratch: Path, limits: Limits) -> tuple[int, int]:
     return size, number
 
 
-def _measure_deleted(pid: int) -> int:
-    """Bytes of the files that a process holds open after they were deleted."""
+def _find_deleted(pid: int) -> dict[tuple[int, int], int]:
+    """Bytes of each file that a process holds open after it was deleted, under device and number."""
     folder = f"/proc/{pid}/fd"
-    size = 0
+    sizes: dict[tuple[int, int], int] = {}
     try:
         for name in os.listdir(folder):
             found = os.stat(f"{folder}/{name}")
             if stat.S_ISREG(found.st_mode) and found.st_nlink == 0:
-                size += found.st_blocks * 512
+                sizes[found.st_dev, found.st_ino] = found.st_blocks * 512
     except OSError:
-        return size
-    return size
+        return sizes
+    return sizes
 
 
 def _read_stat() -> Iterator[tuple[int, list[str]]]:
