@@ -58,6 +58,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
+def seed(request: pytest.FixtureRequest) -> int:
+    """The seed of this run, which chooses samples; ``--randomly-seed=SEED`` gives the same ones again."""
+    return int(getattr(request.config.option, "randomly_seed", 0) or 0)
+
+
+@pytest.fixture(scope="session")
 def root() -> Path:
     return ROOT
 

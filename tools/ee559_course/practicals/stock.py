@@ -1,0 +1,119 @@
+"""Grade answers of a bank in stock nbgrader: what its gradebook and its cells say of them."""
+
+import copy
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+import nbformat
+from jupyter_client.provisioning.factory import KernelProvisionerFactory
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook
+from nbgrader.apps import NbGraderAPI
+
+from ee559_course.practicals.answer_bank import Answer, pack
+from ee559_course.practicals.release import nbgrader_config
+from ee559_course.practicals.source import ReleaseError, Source, is_answer
+
+AS_A_COMMAND = {"OMP_NUM_THREADS": "1"}  # what nbgrader_config.py sets for nbgrader's own commands
+if hasattr(os, "fork"):
+    AS_A_COMMAND["JUPYTER_DEFAULT_PROVISIONER_NAME"] = "ee559-warm"
+
+
+@dataclass(frozen=True)
+class Graded:
+    """What nbgrader made of one submission: the points of each test out of how many, and what each cell printed."""
+
+    points: Mapping[str, float]
+    maxima: Mapping[str, float]
+    printed: Mapping[str, str]
+
+    @property
+    def failed(self) -> frozenset[str]:
+        """Ids of the tests that lost points."""
+        return frozenset(test for test, points in self.points.items() if points < self.maxima[test])
+
+
+def bank_submissions(
+    source: Source, answers: Iterable[Answer]
+) -> dict[str, tuple[Mapping[str, str], Sequence[Answer]]]:
+    """Lay answers into submissions: for each student, the code of each solution cell, and the bank's answers in it.
+
+    The student ``untouched`` hands in what was released, ``solution`` the solution.
+    """
+    solutions = {cell.id: cell.source for cell in source.notebook.cells if is_answer(cell)}
+    answers = list(answers)
+    kinds = [[answer for answer in answers if answer.kind == kind] for kind in ("wrong", "right")]
+    made: dict[str, tuple[Mapping[str, str], Sequence[Answer]]] = {"untouched": ({}, []), "solution": (solutions, [])}
+    for number, answered in enumerate(packed for kind in kinds for packed in pack(kind)):
+        sources = {cell: f"{answer.extra}\n{answer.source}".lstrip() for cell, answer in answered.items()}
+        made[f"pack-{number}"] = ({**solutions, **sources}, list(answered.values()))
+    return made
+
+
+def grade_answers(source: Source, answers: Sequence[Answer]) -> dict[str, Graded]:
+    """Grade answers in stock nbgrader.
+
+    Returns:
+        For each answer's name, and for each student of `bank_submissions`, what became of the submission.
+
+    Raises:
+        ReleaseError: nbgrader did not grade a submission.
+    """
+    with tempfile.TemporaryDirectory() as scratch, _as_a_command():
+        root = Path(scratch)
+        config = nbgrader_config(root, source_directory=source.folder.parent)
+        api = NbGraderAPI(config=config)
+        _must_succeed(api.generate_assignment(source.name, force=True, create=True))
+        release = nbformat.read(root / "practicals" / source.name / f"{source.name}.ipynb", as_version=4)
+        results = {}
+        for student, (filled, contained) in bank_submissions(source, answers).items():
+            _submit(root, student, source.name, release, filled)
+            _must_succeed(api.autograde(source.name, student, force=True, create=True))
+            graded = _read_marks(root, config.CourseDirectory.db_url, source.name, student)
+            results.update(dict.fromkeys((student, *(answer.name for answer in contained)), graded))
+    return results
+
+
+@contextmanager
+def _as_a_command() -> Iterator[None]:
+    with patch.dict(os.environ, AS_A_COMMAND):
+        KernelProvisionerFactory.clear_instance()  # it reads the environment once
+        try:
+            yield
+        finally:
+            KernelProvisionerFactory.clear_instance()
+
+
+def _submit(root: Path, student: str, practical: str, release: NotebookNode, filled: Mapping[str, str]) -> None:
+    notebook = copy.deepcopy(release)
+    for cell in notebook.cells:
+        if cell.id in filled:
+            cell.source = filled[cell.id]
+    path = root / "submitted" / student / practical / f"{practical}.ipynb"
+    path.parent.mkdir(parents=True)
+    nbformat.write(notebook, path)
+
+
+def _must_succeed(result: Mapping[str, object]) -> None:
+    if not result["success"]:
+        raise ReleaseError(f"nbgrader refused: {result.get('error') or result.get('log')}")
+
+
+def _read_marks(root: Path, db_url: str, practical: str, student: str) -> Graded:
+    with Gradebook(db_url) as gradebook:
+        grades = gradebook.find_submission_notebook(practical, practical, student).grades
+        automatic = [grade for grade in grades if grade.cell.cell_type == "code"]
+        points = {grade.name: float(grade.auto_score or 0) for grade in automatic}
+        maxima = {grade.name: float(grade.max_score) for grade in automatic}
+    notebook = nbformat.read(root / "autograded" / student / practical / f"{practical}.ipynb", as_version=4)
+    printed = {
+        cell.id: "".join(output.get("text", "") or output.get("evalue", "") for output in cell.outputs)
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+    }
+    return Graded(points, maxima, printed)
