@@ -13,6 +13,20 @@ from graded_course import FORMULA, GRADED, NAMES, SCRIPT, ZOE, make_course
 
 TITLE = "Practical 1 · Sizes"
 WAITING = ("grace", "leak")
+UNSEEN = ("\0", "\ufeff", "\u200b", "\u2060", "\u00ad", "\u00a0", "\u202e", "  ", "\0 \ufeff", "\x85", "\u3164")
+    "\0",
+    "\ufeff",
+    "\u200b",
+    "\u2060",
+    "\u00ad",
+    "\u00a0",
+    "\u202e",
+    "  ",
+    "\0 \ufeff",
+    "\x85",
+    "\u3164",
+    "\ufe0f",
+)
 MARKED = [student for student in GRADED if student not in WAITING]
 
 
@@ -268,7 +282,8 @@ def test_file_is_written_whole(course: CourseFolder, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cell", "formula"),
     [
-        *[(cell, True) for cell in ("=1", "+x", "-cmd|' /C calc'!A0", "@SUM(1)", "\t=1", "＝1")],
+        *[(cell, True) for cell in ("=1", "+x", "-cmd|' /C calc'!A0", "@SUM(1)", "＝1")],
+        *[(f"{start}{cell}", True) for start in UNSEEN for cell in ("=1", "+x", "-x", "@SUM(1)")],
         *[(cell, False) for cell in ("-5", "+41.5", "12", "", "a=b", "Ada")],
     ],
 )
@@ -277,7 +292,11 @@ def test_formulas_are_told_from_numbers(cell: str, formula: bool) -> None:
     assert no_formula(cell) == (f"'{cell}" if formula else cell)
 
 
-def test_a_formula_behind_another_separator_is_stopped_too() -> None:
-    assert no_formula("Bob; =cmd()") == "Bob; '=cmd()"
+@pytest.mark.parametrize("start", ["", *UNSEEN])
+def test_a_formula_behind_another_separator_is_stopped_too(start: str) -> None:
+    for separator in ";|\t\r\n":
+        for formula in ("=cmd()", "+x", "-1+cmd|'x'!A0", "@SUM(1)"):
+            assert no_formula(f"Bob{separator}{start}{formula}") == f"Bob{separator}'{start}{formula}"
     assert no_formula("no bias; -1 point") == "no bias; -1 point"
     assert no_formula(SCRIPT) == SCRIPT
+    assert no_formula("\t=1") == "\t'=1"

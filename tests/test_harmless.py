@@ -4,7 +4,8 @@ import time
 
 import nbformat
 import pytest
-from ee559_course.grading.harmless import make_harmless
+from ee559_course.grading.harmless import make_harmless, show_directions
+from ee559_course.grading.student_cells import plain
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
@@ -78,3 +79,29 @@ def test_a_text_made_to_be_slow_takes_about_as_long_as_words(piece: str) -> None
 
     words = seconds("![a](b) [c]: d & e < f. " * 2_000)
     assert seconds(piece * (48_000 // len(piece))) < 20 * words + 1
+
+
+TURNED = [*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C]
+
+
+@pytest.mark.parametrize("number", TURNED)
+def test_what_turns_a_text_round_is_shown(number: int) -> None:
+    """Else ``if admin:`` may stand in a comment and look like code, and a mark read ``3 of 0``."""
+    text, shown = f"a{chr(number)}b", f"a⟨U+{number:04X}⟩b"
+    cells = [nbformat.v4.new_code_cell(text), nbformat.v4.new_raw_cell(text), nbformat.v4.new_markdown_cell(text)]
+    cells[0].outputs = [
+        nbformat.v4.new_output("stream", text=text),
+        nbformat.v4.new_output("execute_result", data={"text/plain": text}),
+        nbformat.v4.new_output("error", ename=text, evalue=text, traceback=[text, text]),
+    ]
+    notebook = make_harmless(nbformat.v4.new_notebook(cells=cells))
+    assert [cell.source for cell in notebook.cells] == [shown] * 3
+    stream, result, error = notebook.cells[0].outputs
+    assert (stream.text, result.data["text/plain"]) == (shown, shown)
+    assert (error.ename, error.evalue, error.traceback) == (shown, shown, [shown, shown])
+    assert plain(text) == shown
+    nbformat.validate(notebook)
+
+
+def test_arabic_and_hebrew_letters_stay_as_they_are() -> None:
+    assert show_directions("مرحبا, שלום") == plain("مرحبا, שלום") == "مرحبا, שלום"

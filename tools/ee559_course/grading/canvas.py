@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from unicodedata import category
 
 from ee559_course.grading.marks import ClassMarks, StudentMarks
 from ee559_course.grading.pages import number
@@ -18,9 +19,11 @@ KEYS: tuple[Callable[[StudentMarks], str], ...] = (
     lambda mark: mark.lms_user_id,
     lambda mark: mark.email,
 )
-FORMULA = re.compile(r"\s*[=+@＝＋－＠-]")
+FILLERS = "\u115f\u1160\u3164\uffa0"  # letters that are drawn as nothing
+BEGINNINGS = "=+-@＝＋－＠"
 NUMBER = re.compile(r"[+-]?\d[\d.,]*")
-AFTER_SEPARATOR = re.compile(r"(?<=[;\t\r\n])(\s*)(?=[=+@-](?!\d))")
+WORDS_AFTER_A_NUMBER = re.compile(r"[+-]\d[\d.,]*[\w\s.,:]*")
+SEPARATORS = re.compile(r"([;|\t\r\n])")
 
 
 @dataclass
@@ -84,14 +87,28 @@ def as_csv(rows: Sequence[Sequence[str]], delimiter: str = ",", line_end: str = 
 
 
 def is_formula(cell: str) -> bool:
-    """Say whether a spreadsheet would compute a cell rather than show it."""
-    return bool(FORMULA.match(cell)) and not NUMBER.fullmatch(cell.strip())
+    """Say whether a spreadsheet would compute a cell rather than show it, or one that drops what cannot be seen."""
+    seen = _as_seen(cell)
+    return seen[:1] != "" and seen[0] in BEGINNINGS and not NUMBER.fullmatch(seen)
 
 
 def no_formula(cell: str) -> str:
     """Put an apostrophe before what a spreadsheet would compute, also if it takes another separator than ours."""
-    cell = AFTER_SEPARATOR.sub(r"\1'", cell)
+    first, *rest = SEPARATORS.split(cell)
+    others = [f"'{piece}" if _is_formula_after_a_separator(piece) else piece for piece in rest]
+    cell = "".join((first, *others))
     return f"'{cell}" if is_formula(cell) else cell
+
+
+def _is_formula_after_a_separator(piece: str) -> bool:
+    return is_formula(piece) and not WORDS_AFTER_A_NUMBER.fullmatch(_as_seen(piece))
+
+
+def _as_seen(cell: str) -> str:
+    """Take away what cannot be seen at both ends: spaces, control characters, marks such as a BOM."""
+    seen = (place for place, each in enumerate(cell) if category(each)[0] not in "CZM" and each not in FILLERS)
+    start = next(seen, len(cell))
+    return cell[start:].rstrip()
 
 
 def _read(path: Path) -> tuple[list[list[str]], str, str, str]:

@@ -19,13 +19,20 @@ SPACES = re.compile(r"\s{50,}")  # patterns look at a run of them again and agai
 CHARACTER = re.compile(r"&(?=#|\w{1,40};)")
 MATHS = re.compile(r"\\(?=(?:class|cssId|data|href|require|style|url)\b)")  # MathJax makes links and loads scripts
 ATTACHMENT = re.compile(r"attachment:([^\s)]*)")
+DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]+")
 PICTURES = ("image/png", "image/jpeg")
+TEXTS = {"text", "ename", "evalue", "traceback"}
 NOT_SHOWN = "[not shown: an output that could act on the page]"
 
 
+def show_directions(text: str) -> str:
+    """Write control characters of the direction of writing as such: ⟨U+202E⟩ turns round what a reader sees."""
+    return DIRECTIONS.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text)
+
+
 def make_harmless(notebook: NotebookNode) -> NotebookNode:
-    """Turn tags in texts into text, and keep of the outputs plain text and pictures.
+    """Turn tags in texts into text, show what turns the text round, and keep of the outputs plain text and pictures.
 
     Args:
         notebook: is changed.
@@ -37,9 +44,12 @@ def make_harmless(notebook: NotebookNode) -> NotebookNode:
             if "attachments" in cell:
                 cell.attachments = NotebookNode(attached)
             cell.source = _plain_markdown(cell.source, attached)
+        cell.source = show_directions(cell.source)
         for output in cell.get("outputs", []):
             if "data" in output:
                 output.data = _plain(output.data)
+            for name in TEXTS & output.keys():
+                output[name] = _shown(output[name])
     return notebook
 
 
@@ -59,10 +69,14 @@ class MakeHarmless(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader is n
         return make_harmless(notebook), resources
 
 
+def _shown(text: Any) -> Any:
+    return [_shown(line) for line in text] if isinstance(text, list) else show_directions(str(text))
+
+
 def _plain(data: dict[str, Any]) -> NotebookNode:
     kept = _pictures(data)
     if "text/plain" in data or not kept:
-        kept["text/plain"] = str(data.get("text/plain", NOT_SHOWN))
+        kept["text/plain"] = show_directions(str(data.get("text/plain", NOT_SHOWN)))
     return kept
 
 

@@ -15,6 +15,8 @@ from markupsafe import Markup, escape
 from nbformat import NotebookNode
 from PIL import Image
 
+from ee559_course.grading.harmless import show_directions
+
 LONGEST, MOST_OUTPUTS, LARGEST_PICTURE, MOST_PIXELS, MOST_PICTURES = 20_000, 200, 2_000_000, 20_000_000, 40
 ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028\u2029\u2060\ufeff\ufffe\uffff]")
@@ -46,10 +48,13 @@ class ShownCell:
 
 
 def plain(text: object) -> str:
-    """Turn what came from a student into text as a terminal shows it: no control character, no half of a character."""
+    """Turn what came from a student into text as a terminal shows it: no control character, no half of a character.
+
+    What would turn the direction of the text round is written as such.
+    """
     kept = str(text)[: 4 * LONGEST].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     lines = ESCAPES.sub("", kept).replace("\r\n", "\n").split("\n")
-    return CONTROLS.sub("", "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines))
+    return show_directions(CONTROLS.sub("", "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)))
 
 
 def without_places(text: str, longest: int = LONGEST) -> str:
