@@ -14,19 +14,6 @@ from graded_course import FORMULA, GRADED, NAMES, SCRIPT, ZOE, make_course
 TITLE = "Practical 1 · Sizes"
 WAITING = ("grace", "leak")
 UNSEEN = ("\0", "\ufeff", "\u200b", "\u2060", "\u00ad", "\u00a0", "\u202e", "  ", "\0 \ufeff", "\x85", "\u3164")
-    "\0",
-    "\ufeff",
-    "\u200b",
-    "\u2060",
-    "\u00ad",
-    "\u00a0",
-    "\u202e",
-    "  ",
-    "\0 \ufeff",
-    "\x85",
-    "\u3164",
-    "\ufe0f",
-)
 MARKED = [student for student in GRADED if student not in WAITING]
 
 
