@@ -12,10 +12,6 @@ from torch import Tensor
 TOLERANCE = {torch.float16: 1e-2, torch.bfloat16: 1e-1, torch.float32: 1e-4}
 
 
-class Fault(AssertionError):
-    """What is wrong with an answer, in words for the student."""
-
-
 def check_answer(
     exercise: str, answer: object, expected: object, see: str, mistakes: Mapping[str, object] | None = None
 ) -> None:
@@ -61,48 +57,33 @@ def check_function(
         mistakes: a sentence for each wrong function that is common; it is said when the results are its results.
     """
     cases = list(cases)
-    wrong = first_fault(exercise, function, reference, cases, mistakes)
+    wrong = _first_fault(exercise, function, reference, cases, mistakes or {})
     if wrong is not None:
         _say(exercise, wrong, see)
     else:
         print(f"✓ {exercise}: right, on {len(cases)} case{'s' if len(cases) > 1 else ''}.")
 
 
-def first_fault(
+def _first_fault(
     exercise: str,
     function: Callable[..., object],
     reference: Callable[..., object],
     cases: Iterable[tuple[Any, ...]],
-    mistakes: Mapping[str, Callable[..., object]] | None = None,
-    show: bool = False,
-    call: Callable[..., str] | None = None,
+    mistakes: Mapping[str, Callable[..., object]],
 ) -> str | None:
-    """Return the first thing that is wrong with a function, as check_function says it, or None if nothing is.
-
-    Args:
-        exercise: the exercise's name.
-        function: the student's function.
-        reference: a function that is right.
-        cases: the arguments of each call.
-        mistakes: a sentence for each wrong function that is common.
-        show: whether to say the value that was expected.
-        call: how a case is written after the function's name, if not as its arguments in brackets.
-    """
     for arguments in cases:
         given = copy.deepcopy(arguments)
-        called = f"{getattr(function, '__name__', exercise)}{(call or in_brackets)(*arguments)}"
+        called = f"{getattr(function, '__name__', exercise)}{_in_brackets(*arguments)}"
         try:
             answer = function(*given)
         except NotImplementedError as error:
             return f"not answered yet: {error}"
-        except Fault as fault:
-            return f"{called}: {fault}"
         except Exception as error:  # whatever a student's code raises is what the student must read
             return f"{called} raised {type(error).__name__}: {error}".rstrip(": ")
         expected = reference(*copy.deepcopy(arguments))
-        wrong = difference(answer, expected, show)
+        wrong = difference(answer, expected)
         if wrong is not None:
-            return f"{called}: {wrong}{_likely(arguments, answer, expected, mistakes or {})}"
+            return f"{called}: {wrong}{_likely(arguments, answer, expected, mistakes)}"
         if any(difference(after, before) is not None for after, before in zip(given, arguments, strict=True)):
             return f"{called}: the function changed its input; work on a new tensor"
     return None
@@ -111,20 +92,12 @@ def first_fault(
 def _likely(
     arguments: tuple[Any, ...], answer: object, expected: object, mistakes: Mapping[str, Callable[..., object]]
 ) -> str:
-    """Name the common mistake that gives this answer; of a dict, the entry that is wrong first is compared."""
-    first = None
-    if isinstance(answer, dict) and isinstance(expected, dict):
-        first = next((key for key, value in expected.items() if difference(answer.get(key), value) is not None), None)
-        if first not in answer:
-            return ""
-        answer, expected = answer[first], expected[first]
+    """Name the common mistake that gives this answer."""
     for words, mistaken in mistakes.items():
         try:
             result = mistaken(*copy.deepcopy(arguments))
         except Exception:  # a mistake may well be one that fails on this case
             continue
-        if first and isinstance(result, dict):
-            result = result.get(first)
         if difference(result, expected) is not None and difference(answer, result) is None:
             return f". It looks like this: {words}"
     return ""
@@ -243,11 +216,13 @@ def sentence(words: str) -> str:
 
 
 def _article(value: object) -> str:
+    if value is None:
+        return "None"
     name = type(value).__name__
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
-def in_brackets(*arguments: object) -> str:
+def _in_brackets(*arguments: object) -> str:
     """Write the arguments of a call, tensors by their shapes."""
     words = (f"tensor of {tuple(each.shape)}" if isinstance(each, Tensor) else repr(each) for each in arguments)
     return f"({', '.join(words)})"
