@@ -1,17 +1,21 @@
 """The students' bundle holds what they need and nothing secret, and works in a clean environment."""
 
+import gc
+import inspect
 import json
 import os
+import pickle
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import FunctionType, ModuleType
 
+import ee559.practicals
 import nbformat
 import pytest
-from ee559_course.practicals.answer_bank import source_notebook
 from ee559_course.practicals.bundle import make_bundle
-from ee559_course.practicals.release import PRACTICAL_NAMES, secret_lines
+from ee559_course.practicals.source import practical_names, read_source
 from machine import PACKAGES
 
 
@@ -28,9 +32,9 @@ def test_bundle_has_every_lecture_and_practical_and_no_source_of_a_practical(bun
     assert [name for name in names if "answers" in name or ".git" in name or "__pycache__" in name] == []
 
 
-@pytest.mark.parametrize("practical", PRACTICAL_NAMES)
+@pytest.mark.parametrize("practical", practical_names())
 def test_no_file_of_the_bundle_has_a_line_of_a_solution_or_hidden_test(bundle: Path, practical: str) -> None:
-    secrets = secret_lines(source_notebook(practical))
+    secrets = read_source(practical).secrets()
     with zipfile.ZipFile(bundle) as opened:
         for name in opened.namelist():
             if name.endswith((".gz", "SHA256SUMS")):
@@ -38,7 +42,40 @@ def test_no_file_of_the_bundle_has_a_line_of_a_solution_or_hidden_test(bundle: P
             text = opened.read(name).decode()
             if name.endswith(".ipynb"):
                 text = "\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"])
+            elif name.endswith(".json"):
+                text = text.replace("\\n", "\n")
             assert secrets & {line.strip() for line in text.splitlines()} == set(), name
+
+
+def reachable(start: object) -> list[object]:
+    """Collect what can be reached from an object by attributes, containers, closures and globals of our own modules."""
+    found: dict[int, object] = {}
+    waiting = [start]
+    while waiting:
+        each = waiting.pop()
+        module = getattr(each, "__module__", None) or getattr(each, "__name__", "")
+        if id(each) in found or (callable(each) and not str(module).startswith("ee559.practicals")):
+            continue
+        found[id(each)] = each
+        waiting += gc.get_referents(each) if not isinstance(each, ModuleType) else vars(each).values()
+    return list(found.values())
+
+
+@pytest.mark.parametrize("practical", practical_names())
+def test_nothing_that_a_check_leads_to_answers_a_task(practical: str) -> None:
+    source, checks = read_source(practical), getattr(ee559.practicals, practical)
+    things = reachable(checks)
+    for each in things:
+        if isinstance(each, FunctionType):
+            assert not each.__module__.startswith("ee559_hidden"), each
+            assert source.secrets() & {line.strip() for line in inspect.getsource(each).splitlines()} == set(), each
+        elif isinstance(each, str):
+            assert source.secrets() & {line.strip() for line in each.splitlines()} == set()
+    assert checks in things
+    assert any(isinstance(each, str) and "def answer" in each for each in things)
+    names = {test.asks for test in source.tests}
+    assert names & set(vars(ee559.practicals.practical)) == names & set(vars(ee559.practicals.question)) == set()
+    assert source.secrets() & set(pickle.dumps(checks).decode("latin-1").splitlines()) == set()
 
 
 def test_the_same_files_make_the_same_zip(bundle: Path, tmp_path: Path) -> None:
