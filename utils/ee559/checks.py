@@ -9,6 +9,8 @@ from typing import Any, TypeGuard
 import torch
 from torch import Tensor
 
+from ee559.practicals.wire import Foreign
+
 TOLERANCE = {torch.float16: 1e-2, torch.bfloat16: 1e-1, torch.float32: 1e-4}
 
 
@@ -218,7 +220,7 @@ def sentence(words: str) -> str:
 def _article(value: object) -> str:
     if value is None:
         return "None"
-    name = type(value).__name__
+    name = value.name if isinstance(value, Foreign) else type(value).__name__
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
