@@ -111,13 +111,16 @@ def bank(
     practicals: Annotated[list[str] | None, typer.Argument(help="Such as sizes; all of them if none is named.")] = None,
     repeats: Annotated[int, typer.Option(help="How many times cases are drawn for each answer.")] = 1,
     answer: Annotated[list[str] | None, typer.Option(help="Try only the answer of this name; repeatable.")] = None,
+    stock: Annotated[bool, typer.Option(help="Grade them in stock nbgrader as well.")] = False,
     record: Annotated[Path | None, typer.Option(help="Write the result to this JSON file.")] = None,
 ) -> None:
     """Try the answers of the practicals' banks by check and mark, and say which are not handled as the bank says."""
+    from ee559_course.practicals.answer_bank import load_answers
     from ee559_course.practicals.bank_run import run_bank, write_result
-    from ee559_course.practicals.source import practical_names
+    from ee559_course.practicals.source import practical_names, read_source
 
     found = {}
+    others: list[str] = []
     with _release_errors():
         for name in practicals or practical_names():
             found[name] = results = []
@@ -127,9 +130,16 @@ def bank(
                     console.print(f"[red]✗[/] {escape(problem)}", highlight=False)
             bad = sum(bool(problems) for _, problems in results)
             console.print(f"{name}: {len(results)} answers, {repeats} draws each, {bad} not as the bank says.")
+            if stock:
+                from ee559_course.practicals.stock import stock_problems
+
+                source = read_source(name)
+                others += stock_problems(source, load_answers(source))
+    for problem in others:
+        console.print(f"[red]✗[/] {escape(problem)}", highlight=False)
     if record:
-        write_result(record, found, repeats)
-    if any(problems for results in found.values() for _, problems in results):
+        write_result(record, found, repeats, others if stock else None)
+    if others or any(problems for results in found.values() for _, problems in results):
         raise typer.Exit(1)
 
 

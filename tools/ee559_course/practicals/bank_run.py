@@ -39,10 +39,23 @@ def _problems(name: str, answer: Answer, repeats: int, solutions: Path) -> list[
     return bank_problems(read_source(name, solutions), answer, repeats)
 
 
-def write_result(path: Path, found: Mapping[str, Sequence[tuple[Answer, list[str]]]], repeats: int) -> None:
-    """Write how many answers of each kind each bank holds, and what was not as the bank says."""
+def write_result(
+    path: Path,
+    found: Mapping[str, Sequence[tuple[Answer, list[str]]]],
+    repeats: int,
+    stock: list[str] | None,
+) -> None:
+    """Write how many answers of each kind each bank holds, and what was not as the bank says.
+
+    Args:
+        path: the JSON file.
+        found: for each practical, the answers with what was not as the bank says.
+        repeats: how many times cases were drawn for each answer.
+        stock: what stock nbgrader marked otherwise; None if it was not asked.
+    """
     result = {
         "repeats": repeats,
+        "marked otherwise by stock nbgrader": stock,
         "banks": {
             name: {
                 "version": read_source(name).version,

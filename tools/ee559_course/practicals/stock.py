@@ -79,6 +79,24 @@ def grade_answers(source: Source, answers: Sequence[Answer]) -> dict[str, Graded
     return results
 
 
+def stock_problems(source: Source, answers: Sequence[Answer]) -> list[str]:
+    """Grade answers in stock nbgrader; say which lose other tests there than the bank says.
+
+    Answers without work are left out: nbgrader runs a notebook once, with nothing forbidden until a test asks.
+    """
+    graded = grade_answers(source, answers)
+    problems = []
+    if any(graded["untouched"].points.values()) or graded["solution"].failed:
+        problems.append(f"{source.name}: the release has {graded['untouched'].points}, the solution loses points.")
+    for student, (_, contained) in bank_submissions(source, answers).items():
+        wanted = {test for answer in contained for test in answer.fails}
+        if contained and graded[student].failed != wanted:
+            names = ", ".join(repr(answer.name) for answer in contained)
+            differing = sorted(graded[student].failed ^ wanted)
+            problems.append(f"{source.name}, {names}: stock nbgrader differs in {', '.join(differing)}.")
+    return problems
+
+
 @contextmanager
 def _as_a_command() -> Iterator[None]:
     with patch.dict(os.environ, AS_A_COMMAND):
