@@ -115,15 +115,15 @@ def bank(
     record: Annotated[Path | None, typer.Option(help="Write the result to this JSON file.")] = None,
 ) -> None:
     """Try the answers of the practicals' banks by check and mark, and say which are not handled as the bank says."""
-    from ee559_course.practicals.answer_bank import load_answers
+    from ee559_course.practicals.answer_bank import Answer, load_answers
     from ee559_course.practicals.bank_run import run_bank, write_result
     from ee559_course.practicals.source import practical_names, read_source
 
-    found = {}
+    found: dict[str, list[tuple[Answer, list[str]]]] = {}
     others: list[str] = []
     with _release_errors():
         for name in practicals or practical_names():
-            found[name] = results = []
+            results = found.setdefault(name, [])
             for tried, problems in run_bank(name, repeats, answer or ()):
                 results.append((tried, problems))
                 for problem in problems:

@@ -63,7 +63,7 @@ def try_answer(
     made = Trial()
     if checks:
         practical = Practical(source.name, source.version, source.forbidden, {}, recorded)
-        made.printed, made.ended = _in_a_fork(lambda: _check(source, answer, practical), {})
+        made.printed, made.ended = _in_a_fork(lambda: _check(source, answer, practical), made.printed)
     graded, ended = _in_a_fork(lambda: _mark(source, answer, asked, repeats), None)
     made.ended = made.ended or ended
     if graded is None:
