@@ -6,13 +6,13 @@ import pytest
 from bs4 import BeautifulSoup
 from ee559_course.cli import app
 from ee559_course.paths import LECTURES
-from ee559_course.practicals.answer_bank import source_notebook
-from ee559_course.practicals.release import PRACTICAL_NAMES, secret_lines
+from ee559_course.practicals.source import practical_names
 from ee559_course.site.pdf import chapter_names, make_pdf
 from ee559_course.site.practical_pages import read_title
 from machine import CHROMIUM
 from playwright.sync_api import Browser
 from pypdf import PdfReader
+from secret_lines import secrets_of
 from typer.testing import CliRunner
 
 
@@ -50,7 +50,7 @@ def test_answers_and_hints_are_unfolded_and_no_solution_is_among_them(pdf: PdfRe
             if first and not first.find("math"):
                 beginning = plain(first.get_text())[:20]  # a page may end after the first line
                 assert beginning in printed, f"{name}: {first.get_text()}"
-    secrets = {plain(line) for name in PRACTICAL_NAMES for line in secret_lines(source_notebook(name))}
+    secrets = {plain(line) for name in practical_names() for line in secrets_of(name)}
     assert [secret for secret in secrets if secret in printed] == []
 
 

@@ -3,19 +3,17 @@
 import importlib.util
 import json
 import re
-from functools import cache
 from pathlib import Path
 
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
 from ee559_course.cli import app
-from ee559_course.paths import LECTURES, PRACTICALS
-from ee559_course.practicals.answer_bank import source_notebook
-from ee559_course.practicals.release import PRACTICAL_NAMES, REGION, SHORTEST_SECRET, secret_lines
+from ee559_course.paths import PRACTICALS
+from ee559_course.practicals.source import practical_names, read_source
 from ee559_course.site.build import build_site, gather_sources
 from ee559_course.site.generated_pages import SiteOptions
-from ee559_course.site.practical_pages import practical_names
+from secret_lines import secrets_of
 from typer.testing import CliRunner
 
 WORDS = (
@@ -31,29 +29,6 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sources")
     gather_sources(folder, SiteOptions())
     return folder
-
-
-@cache
-def secrets_of(practical: str) -> frozenset[str]:
-    """Collect the lines of solutions, rubrics and hidden tests that nobody may read before the switch is on."""
-    notebook = source_notebook(practical)
-    hidden = {line.strip() for cell in notebook.cells for line in hidden_tests(cell.source).splitlines()}
-    return frozenset(
-        secret_lines(notebook)
-        | {line for line in hidden if len(line) > SHORTEST_SECRET and line not in what_everybody_reads()}
-    )
-
-
-@cache
-def what_everybody_reads() -> str:
-    """Join the lectures and the released practicals: a loop that stands there too gives nothing away."""
-    notebooks = [*LECTURES.glob("*.ipynb"), *PRACTICALS.rglob("*.ipynb")]
-    return "\n".join(cell.source for path in notebooks for cell in nbformat.read(path, as_version=4).cells)
-
-
-def hidden_tests(source: str) -> str:
-    """Return the hidden tests of a cell, without their marks."""
-    return "\n".join(found[0].split("\n", 1)[1] for found in REGION.finditer(source) if found[1] == "HIDDEN TESTS")
 
 
 def released(practical: str) -> nbformat.NotebookNode:
@@ -82,29 +57,30 @@ def leaks(texts: dict[str, str], practical: str) -> list[tuple[str, str]]:
 
 
 def test_names_of_practicals_come_in_the_order_of_the_course() -> None:
-    assert tuple(practical_names()) == PRACTICAL_NAMES
+    assert practical_names() == ["sizes", "filters", "modules", "network", "batches"]
 
 
 def test_no_byte_of_a_solution_rubric_or_hidden_test_is_in_the_sources(sources: Path) -> None:
     texts = readable(sources)
-    assert {f"notebooks/{name}/{name}.ipynb" for name in PRACTICAL_NAMES} <= set(texts)
-    assert [leak for name in PRACTICAL_NAMES for leak in leaks(texts, name)] == []
+    assert {f"notebooks/{name}/{name}.ipynb" for name in practical_names()} <= set(texts)
+    assert [leak for name in practical_names() for leak in leaks(texts, name)] == []
 
 
 def test_the_switch_shows_the_solution_and_rubric_of_one_practical_and_no_hidden_test(tmp_path: Path) -> None:
     gather_sources(tmp_path, SiteOptions(solutions=("filters",)))
     assert [path.name for path in (tmp_path / "solutions").iterdir()] == ["filters.md"]
     page = (tmp_path / "solutions" / "filters.md").read_text(encoding="utf-8")
-    notebook = source_notebook("filters")
-    hidden = "\n".join(hidden_tests(cell.source) for cell in notebook.cells)
-    shown = {secret for secret in secret_lines(notebook) if secret not in hidden}
+    source = read_source("filters")
+    hidden = {line.strip() for line in source.code.splitlines()}
+    shown = {secret for secret in source.secrets() if secret not in hidden}
     assert shown
     assert [secret for secret in shown if secret not in page] == []
     assert "Rubric" in page
-    assert "def judge" not in page
+    assert "HiddenTest" not in page
     assert "NotImplementedError" not in page
+    assert [secret for secret in secrets_of("filters") & hidden if secret in page] == []
     texts = readable(tmp_path)
-    assert [leak for name in PRACTICAL_NAMES if name != "filters" for leak in leaks(texts, name)] == []
+    assert [leak for name in practical_names() if name != "filters" for leak in leaks(texts, name)] == []
     del texts["solutions/filters.md"]
     assert leaks(texts, "filters") == []
 
@@ -117,10 +93,10 @@ def test_a_solution_appears_in_the_built_site_and_is_gone_when_the_switch_is_off
     build_site(site)
     assert not (site / "solutions").exists()
     texts = readable(site)
-    assert [leak for name in PRACTICAL_NAMES for leak in leaks(texts, name)] == []
+    assert [leak for name in practical_names() for leak in leaks(texts, name)] == []
 
 
-@pytest.mark.parametrize("practical", PRACTICAL_NAMES)
+@pytest.mark.parametrize("practical", practical_names())
 def test_a_practicals_page_shows_its_cells_as_they_are_unrun_with_folded_hints(
     built_site: Path, root: Path, practical: str
 ) -> None:
