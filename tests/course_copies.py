@@ -1,4 +1,4 @@
-"""Course folders for tests of the grading: the real practicals, a real gradebook, and what students hand in."""
+"""Course folders for tests of the grading: a tiny practical, a real gradebook, and what students hand in."""
 
 import shutil
 from collections.abc import Mapping
@@ -8,57 +8,74 @@ from tempfile import mkdtemp
 
 import nbformat
 import pytest
-from ee559_course.grading.blueprint import read_blueprint
 from ee559_course.grading.course_folder import CourseFolder
-from ee559_course.paths import PRACTICALS, ROOT, SOLUTIONS
-from ee559_course.practicals.answer_bank import source_notebook
+from ee559_course.paths import ROOT
+from ee559_course.practicals.recording import recorded
+from ee559_course.practicals.source import REGION, STUB, Source, is_answer, read_source
 from machine import CONFINEMENT
 from nbformat import NotebookNode
+from nbgrader.apps import NbGraderAPI
 
 NEEDS_CONFINEMENT = pytest.mark.needs(CONFINEMENT)
+TINY = Path(__file__).with_name("practicals")
+FULL = 15.0  # points of its tests; 3 more are given by hand
 
 
 @cache
-def _template() -> Path:
-    """Make one course folder whose gradebook knows the practical `sizes`; registering it takes seconds."""
+def template() -> Path:
+    """Make one course folder with the practical `tiny`, released and known to the gradebook, which takes seconds."""
     root = Path(mkdtemp(prefix="course-"))
-    shutil.copytree(SOLUTIONS, root / "solutions")
+    folder = shutil.copytree(TINY / "tiny", root / "solutions" / "tiny")
+    (folder / "checks.txt").write_text(recorded(read_source("tiny", TINY)), encoding="utf-8")  # for its check cells
     shutil.copy2(ROOT / "nbgrader_config.py", root)
-    read_blueprint(CourseFolder(root), "sizes")
+    config = CourseFolder(root).config
+    done = NbGraderAPI(config=config).generate_assignment("tiny", force=True, create=True)
+    assert done["success"], done
     return root
+
+
+def tiny() -> Source:
+    """Read the practical as the course folders have it."""
+    return read_source("tiny", template() / "solutions")
 
 
 def course_at(root: Path) -> CourseFolder:
     """Make a course folder of its own for a test."""
-    shutil.copytree(_template(), root)
+    shutil.copytree(template(), root)
     return CourseFolder(root)
 
 
-def released(practical: str = "sizes") -> NotebookNode:
+def released() -> NotebookNode:
     """Read what students get."""
-    notebook: NotebookNode = nbformat.read(PRACTICALS / practical / f"{practical}.ipynb", as_version=4)
+    notebook: NotebookNode = nbformat.read(template() / "practicals" / "tiny" / "tiny.ipynb", as_version=4)
     return notebook
 
 
-def solved(answers: Mapping[str, str] | None = None, practical: str = "sizes") -> NotebookNode:
+def solution(source: Source) -> dict[str, str]:
+    """Return the right answer of each cell in code, without marks and stub, as a student would write it."""
+    return {
+        cell.id: "\n".join(
+            line for line in STUB.sub("", cell.source).splitlines() if not line.strip().startswith("### ")
+        ).rstrip()
+        for cell in source.notebook.cells
+        if cell.cell_type == "code" and is_answer(cell) and REGION.search(cell.source)
+    }
+
+
+def solved(answers: Mapping[str, str] | None = None) -> NotebookNode:
     """Fill the released practical with the solution, and with other answers where some are given.
 
     Args:
         answers: cells' sources, by id; also of cells that are no answers.
-        practical: its name.
     """
-    solutions = {
-        cell.id: cell.source
-        for cell in source_notebook(practical).cells
-        if cell.metadata.get("nbgrader", {}).get("solution")
-    }
-    notebook = released(practical)
+    filled = solution(tiny()) | {"words-why": "All windows share the same weights."} | dict(answers or {})
+    notebook = released()
     for cell in notebook.cells:
-        cell.source = {**solutions, **(answers or {})}.get(cell.id, cell.source)
+        cell.source = filled.get(cell.id, cell.source)
     return notebook
 
 
-def hand_in(course: CourseFolder, student: str, notebook: NotebookNode | bytes | str, practical: str = "sizes") -> Path:
+def hand_in(course: CourseFolder, student: str, notebook: NotebookNode | bytes | str, practical: str = "tiny") -> Path:
     """Put a notebook, or any content, where nbgrader collects it."""
     path = course.submitted(student, practical) / f"{practical}.ipynb"
     path.parent.mkdir(parents=True, exist_ok=True)
