@@ -42,11 +42,7 @@ def understanding_problems(source: Source) -> list[str]:
 
 
 def _cells(source: Source) -> Iterator[tuple[str, str]]:
-    seen: set[str] = set()
     for cell in source.notebook.cells:
-        if cell.id in seen:
-            yield cell.id, "two cells have this id: rename one."
-        seen.add(cell.id)
         if cell.get("outputs") or cell.get("execution_count"):
             yield cell.id, "it has outputs: clear them."
         has_region = bool(REGION.search(cell.source))
@@ -55,8 +51,6 @@ def _cells(source: Source) -> Iterator[tuple[str, str]]:
                 yield cell.id, "a solution in a cell that nbgrader does not know: it would be released."
             continue
         yield from ((cell.id, problem) for problem in _answer_cell(cell, has_region))
-    ids = [test.id() for test in source.tests]
-    yield from ((test, "two tests have this id: rename one.") for test in sorted({i for i in ids if ids.count(i) > 1}))
 
 
 def _answer_cell(cell: NotebookNode, has_region: bool) -> Iterator[str]:
