@@ -362,3 +362,29 @@ def test_parameters_are_set_by_name_and_only_with_their_sizes() -> None:
     assert torch.equal(layer.weight, torch.ones(2, 3))
     with pytest.raises(ValueError, match=r"expected a parameter bias of size \(1,\), got \(2,\)"):
         set_parameters(parameters_of(layer), {"bias": torch.ones(1)})
+
+
+def with_a_gradient(x: Tensor) -> Tensor:
+    """Double by a gradient, in torch's default dtype of a fresh process."""
+    two = torch.full((), 2.0, requires_grad=True)
+    assert two.dtype == torch.float32
+    (slope,) = torch.autograd.grad(two * two / 2, two)
+    return slope * x
+
+
+def test_settings_that_a_notebook_has_made_do_not_matter_to_its_check(capsys: pytest.CaptureFixture[str]) -> None:
+    torch.set_default_dtype(torch.float64)
+    torch.use_deterministic_algorithms(True)
+    torch.manual_seed(5)
+    wanted = torch.rand(2)
+    torch.manual_seed(5)
+    try:
+        with torch.no_grad():
+            toy().check(as_double(with_a_gradient))
+        assert torch.get_default_dtype() == torch.float64
+        assert torch.are_deterministic_algorithms_enabled()
+        assert torch.equal(torch.rand(2), wanted)
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.use_deterministic_algorithms(False)
+    assert capsys.readouterr().out.startswith("✓ double")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import torch
-from ee559.practicals.asking import define, question_names
+from ee559.practicals.asking import as_graded, define, question_names
 from ee559.practicals.forbidding import Forbidden, forbid
 from ee559.practicals.practical import Practical
 from ee559.practicals.wire import pack, unpack
@@ -138,8 +138,7 @@ def _first_fault(
         given: Any = unpack(pack(case))
         start = time.process_time()
         try:
-            with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(), torch.enable_grad():
-                warnings.simplefilter("ignore")
+            with contextlib.redirect_stdout(io.StringIO()), as_graded():
                 came = unpack(pack(ask(namespace[test.asks], **given)))
         except Exception as error:  # whatever an answer raises
             return f"{type(error).__name__}: {error}"

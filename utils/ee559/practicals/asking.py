@@ -2,7 +2,9 @@
 
 import builtins
 import math
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import FunctionType
 from typing import Any
 
@@ -75,6 +77,25 @@ def set_parameters(parameters: Mapping[str, Tensor], values: Mapping[str, Tensor
 
 def _is_among(wanted: object, found: Mapping[str, object]) -> bool:
     return any(wanted is each for each in found.values())
+
+
+@contextmanager
+def as_graded() -> Iterator[None]:
+    """Answer as in a fresh process, whatever the notebook has set, and leave its settings and random numbers alone.
+
+    Gradients are on, new tensors are float32 on the CPU, and torch's random numbers begin at one seed.
+    """
+    dtype, deterministic = torch.get_default_dtype(), torch.are_deterministic_algorithms_enabled()
+    with warnings.catch_warnings(), torch.enable_grad(), torch.device("cpu"), torch.random.fork_rng(devices=[]):
+        warnings.simplefilter("ignore")
+        torch.set_default_dtype(torch.float32)
+        torch.use_deterministic_algorithms(False)
+        torch.manual_seed(0)
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(dtype)
+            torch.use_deterministic_algorithms(deterministic)
 
 
 def question_names() -> dict[str, Any]:

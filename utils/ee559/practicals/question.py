@@ -1,16 +1,14 @@
 """A recorded test of a practical: how an answer is tried, and which values must come, without anything that makes them."""
 
 import time
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ee559.checks import difference, shortened
-from ee559.practicals.asking import define, question_names
+from ee559.practicals.asking import as_graded, define, question_names
 from ee559.practicals.wire import pack, unpack
 
 MOST_SHOWN = 8  # values of a tensor that are written in a call
@@ -77,8 +75,7 @@ class RecordedTest:
             given: Any = unpack(case.given)
             start = time.process_time()
             try:
-                with warnings.catch_warnings(), torch.enable_grad():
-                    warnings.simplefilter("ignore")
+                with as_graded():
                     came: Any = unpack(pack(answer(function, **given)))
                 seconds.append(time.process_time() - start)
                 found.append(facts(came, **unpack(case.given)) if facts else came)  # type: ignore[arg-type]
