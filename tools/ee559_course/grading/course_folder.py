@@ -7,7 +7,7 @@ from pathlib import Path
 from nbgrader.api import Gradebook
 from traitlets.config import Config
 
-from ee559_course.practicals.release import nbgrader_config
+from ee559_course.course_settings import nbgrader_config
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,9 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.apps import NbGraderAPI
 from nbgrader.preprocessors import NbGraderPreprocessor
-from traitlets.config import Config
-from traitlets.config.loader import PyFileConfigLoader
 
-from ee559_course.paths import PRACTICALS, ROOT, SOLUTIONS
+from ee559_course.course_settings import nbgrader_config
+from ee559_course.paths import PRACTICALS, SOLUTIONS
 from ee559_course.practicals.hidden import HiddenTest
 from ee559_course.practicals.recording import RECORDED, recorded
 from ee559_course.practicals.rules import practical_problems
@@ -90,22 +89,6 @@ def _test_cell(source: Source, part: str, test: type[HiddenTest]) -> NotebookNod
         "task": False,
     }
     return cell
-
-
-def nbgrader_config(root: Path, **directories: Path) -> Config:
-    """Load the nbgrader settings of a course folder, its own or this course's, with a gradebook of its own.
-
-    Args:
-        root: where the gradebook and all folders lie that are not named.
-        directories: such as ``source_directory=…``, in place of the settings' own.
-    """
-    own = root if (root / "nbgrader_config.py").exists() else ROOT
-    config: Config = PyFileConfigLoader("nbgrader_config.py", path=str(own)).load_config()
-    config.CourseDirectory.root = str(root)
-    config.CourseDirectory.db_url = f"sqlite:///{root / 'gradebook.db'}"
-    for name, folder in directories.items():
-        config.CourseDirectory[name] = str(folder)
-    return config
 
 
 def make_release(
