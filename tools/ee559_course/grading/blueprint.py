@@ -1,19 +1,29 @@
-"""What a submission must be made of: the practical's cells as the gradebook knows them, in their source's order."""
+"""What a submission must be made of: the practical's cells as the gradebook knows them, in their source's order.
+
+It is made where torch is, in a process of its own, and kept in ``grading/PRACTICAL/blueprint.json`` for as long as the
+practical and what grades it stay the same.
+"""
 
 import hashlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import ee559.practicals
 import nbformat
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook, MissingEntry
-from nbgrader.apps import NbGraderAPI
 
 from ee559_course.grading.course_folder import CourseFolder
-from ee559_course.practicals.release import ReleaseError, nbgrader_config
+from ee559_course.practicals.source import TESTS, ReleaseError, practical_names
+
+FORM = 1  # of the file; another one is made anew
+GRADES = ("ee559/checks.py", "ee559/practicals/*.py", "ee559_course/practicals/*.py", "ee559_course/grading/judging.py")
 
 
 @dataclass(frozen=True)
@@ -53,22 +63,57 @@ class PlannedCell:
 
 
 @dataclass(frozen=True)
+class PlannedTest:
+    """A hidden test, as its mark names it: id of its cell, such as ``Part 2``, what it looks at, its points."""
+
+    cell: str
+    part: str
+    about: str
+    points: float
+
+
+@dataclass(frozen=True)
 class Blueprint:
     """A practical to grade by.
 
     Attributes:
         practical: its name.
+        version: of the practical, as the released notebook carries it.
         notebook: the source, with solutions and hidden tests.
         cells: those that nbgrader knows, in order, under their names.
+        tests: in order.
+        code: the text of ``hidden_tests.py``.
         files: texts that lie beside the released notebook, by name.
         digest: changes when anything changes that marks depend on.
     """
 
     practical: str
+    version: str
     notebook: NotebookNode
     cells: dict[str, PlannedCell]
+    tests: tuple[PlannedTest, ...]
+    code: str
     files: dict[str, str]
     digest: str
+
+    def to_json(self) -> str:
+        """Write it."""
+        return json.dumps({"form": FORM, **asdict(self)}, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Blueprint":
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError, TypeError, KeyError: it is something else.
+        """
+        fields = json.loads(text)
+        if fields.pop("form") != FORM:
+            raise ValueError("a blueprint of another form")
+        fields["notebook"] = nbformat.from_dict(fields["notebook"])
+        fields["cells"] = {name: PlannedCell(**cell) for name, cell in fields["cells"].items()}
+        fields["tests"] = tuple(PlannedTest(**test) for test in fields["tests"])
+        return cls(**fields)
 
 
 def read_blueprint(course: CourseFolder, practical: str) -> Blueprint:
@@ -78,59 +123,76 @@ def read_blueprint(course: CourseFolder, practical: str) -> Blueprint:
         ReleaseError: there is no such practical in the course folder, or nbgrader refuses it.
     """
     folder = course.root / "solutions" / practical
-    path = folder / f"{practical}.ipynb"
-    if not path.exists():
-        known = ", ".join(sorted(each.parent.name for each in course.root.glob("solutions/*/*.ipynb"))) or "none"
-        raise ReleaseError(f"no such practical: {practical}: in {course.root / 'solutions'} there is {known}.")
-    notebook: NotebookNode = nbformat.read(path, as_version=4)
-    cells = _planned_cells(course, practical, notebook)
-    if cells is None:
-        _tell_gradebook(course, practical)
-        cells = _planned_cells(course, practical, notebook)
-    if cells is None:
-        raise ReleaseError(f"{practical}: nbgrader's gradebook does not have the cells of {path}.")
-    files = {
-        each.name: each.read_text(encoding="utf-8")
-        for each in sorted(folder.iterdir())
-        if each.suffix in (".md", ".txt")
-    }
-    digest = hashlib.sha256(path.read_bytes())
-    for module in sorted(Path(ee559.practicals.__file__).parent.glob("*.py")):
-        digest.update(module.read_bytes())
-    return Blueprint(practical, notebook, cells, files, digest.hexdigest())
+    if not (folder / f"{practical}.ipynb").exists():
+        known = ", ".join(practical_names(folder.parent)) or "none"
+        raise ReleaseError(f"no such practical: {practical}: in {folder.parent} there is {known}.")
+    if not (folder / TESTS).exists():
+        raise ReleaseError(f"{practical}: expected hidden tests in {folder / TESTS}.")
+    digest = _digest(folder)
+    made = _kept(course, practical, digest)
+    if made is None:
+        command = [sys.executable, "-m", "ee559_course.grading.blueprint_making", str(course.root), practical, digest]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            raise ReleaseError(done.stderr.strip() or f"{practical} cannot be read.")
+        made = _kept(course, practical, digest)
+    if made is None:
+        raise ReleaseError(f"{practical}: nbgrader's gradebook does not have the cells of {folder}.")
+    return made
 
 
-def _planned_cells(course: CourseFolder, practical: str, notebook: NotebookNode) -> dict[str, PlannedCell] | None:
-    """Read the cells from the gradebook; None if they are not those of the source."""
+def blueprint_path(course: CourseFolder, practical: str) -> Path:
+    """Return where the blueprint is kept."""
+    return course.grading(practical) / "blueprint.json"
+
+
+def keep(course: CourseFolder, blueprint: Blueprint) -> None:
+    """Write a blueprint whole or not at all; it has the solutions, so its owner alone may read it."""
+    path = blueprint_path(course, blueprint.practical)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
+        file.write(blueprint.to_json())
+    os.replace(file.name, path)
+
+
+def _kept(course: CourseFolder, practical: str, digest: str) -> Blueprint | None:
+    """Read the blueprint that is kept; None if it is not of this practical, or the gradebook has other cells."""
+    try:
+        made = Blueprint.from_json(blueprint_path(course, practical).read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return made if made.digest == digest and known_cells(course, practical) == made.cells else None
+
+
+def known_cells(course: CourseFolder, practical: str) -> dict[str, PlannedCell] | None:
+    """Return the cells that the gradebook knows; None if it does not know the practical."""
+    from nbgrader.api import MissingEntry
+
     with course.gradebook() as gradebook:
         try:
-            known = {cell.name: cell for cell in gradebook.find_notebook(practical, practical).source_cells}
-            points = _points(gradebook, practical)
+            notebook = gradebook.find_notebook(practical, practical)
         except MissingEntry:
             return None
-    planned = {}
-    for cell in notebook.cells:
-        marks = cell.metadata.get("nbgrader")
-        if not marks:
-            continue
-        is_test = not marks.solution
-        source = known.get(cell.id)
-        if source is None or (is_test and source.source != cell.source) or points.get(cell.id) != marks.get("points"):
-            return None
-        planned[cell.id] = PlannedCell(
-            cell.id, cell.cell_type, source.source, source.checksum, marks.get("points"), is_test
-        )
-    return planned if planned.keys() == known.keys() else None
+        points = {cell.name: cell.max_score for cell in notebook.grade_cells}
+        return {
+            cell.name: PlannedCell(
+                cell.name, cell.cell_type, cell.source, cell.checksum, points.get(cell.name), cell.locked
+            )
+            for cell in notebook.source_cells
+        }
 
 
-def _points(gradebook: Gradebook, practical: str) -> dict[str, float]:
-    return {cell.name: cell.max_score for cell in gradebook.find_notebook(practical, practical).grade_cells}
+def _digest(folder: Path) -> str:
+    """Digest all that marks depend on: the practical's folder, and the code that asks and judges."""
+    digest = hashlib.sha256()
+    for path in (*sorted(path for path in folder.iterdir() if path.is_file()), *_code()):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
-def _tell_gradebook(course: CourseFolder, practical: str) -> None:
-    """Let nbgrader read the source; what is released stays as it is."""
-    with tempfile.TemporaryDirectory() as scratch:
-        config = nbgrader_config(course.root, release_directory=Path(scratch))
-        done = NbGraderAPI(config=config).generate_assignment(practical, force=True, create=True)
-    if not done["success"]:
-        raise ReleaseError(f"{practical}: nbgrader refused it: {done.get('error') or done.get('log')}")
+def _code() -> Iterator[Path]:
+    for pattern in GRADES:
+        package, _, rest = pattern.partition("/")
+        found = importlib.util.find_spec(package)
+        for place in (found and found.submodule_search_locations) or ():
+            yield from sorted(Path(place).glob(rest))
