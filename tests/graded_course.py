@@ -1,6 +1,6 @@
 """A course folder as grading leaves it: a real nbgrader gradebook, autograded notebooks and a record for each student.
 
-Who is in it, all of the practical ``sizes``, which gives 24 points in tests and 3 by hand:
+Who is in it, all of the practical ``tiny``, which gives 15 points in tests and 3 by hand:
 
 - ada: all right, 2.5 points by hand, with a comment.
 - grace: two wrong answers of the bank; her words are not graded yet.
@@ -8,7 +8,8 @@ Who is in it, all of the practical ``sizes``, which gives 24 points in tests and
 - copy-cat: ada's answers with other names, comments and layout.
 - mallory: HTML, scripts and addresses in every place that a student writes.
 - leak: all right, in other ways than the solution; prints hidden tests, solutions and rubrics in several ways.
-- quinn: in quarantine. fred: flagged, and ended early. norah: handed nothing in. =cmd(): an id that is a formula.
+- quinn: in quarantine. fred: a person must look, and ended early. norah: handed nothing in. =cmd(): an id that is a
+  formula.
 """
 
 import ast
@@ -16,22 +17,19 @@ import base64
 import contextlib
 import io
 import json
-import shutil
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from ee559.practicals.sizes import sizes
+from course_copies import course_at, solution, template, tiny
+from ee559.practicals.practical import Practical
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.grading.record import Record, TestMark
-from ee559_course.paths import ROOT
-from ee559_course.practicals.answer_bank import load_answers, source_notebook
-from ee559_course.practicals.release import REGION
+from ee559_course.practicals.answer_bank import Answer, load_answers
+from ee559_course.practicals.release import full_notebook
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from nbgrader.api import Gradebook
-from nbgrader.apps import NbGraderAPI
 from sqlalchemy.exc import SAWarning
 
 ZOE = "zoë müller, née o'brien"
@@ -56,35 +54,42 @@ NAMES = {
     FORMULA: ('=HYPERLINK("http://evil.example","click")', "\t=1+1"),
 }
 GRADED = ("ada", "grace", ZOE, "copy-cat", "mallory", "leak", "fred", FORMULA)
-
-
-def answers_called(*names: str) -> dict[str, str]:
-    """Take answers of the bank by what they do."""
-    return {answer.cell: answer.source for answer in load_answers("sizes") if answer.name in names}
-
-
+WORDS = "words-why"
 ANSWERS = {
-    "grace": ("takes the absolute value", "counts the frame on one side"),
-    ZOE: ("leaves ceil_mode out", "returns a mask", "takes the mean", "turns the kernel round", "ends one too far"),
-    "fred": ("takes the absolute value",),
-    FORMULA: ("takes the absolute value", "takes the mean"),
+    "grace": ("takes the square", "rolls"),
+    ZOE: (
+        "takes the square",
+        "moves to the right alone",
+        "turns the weights round",
+        "keeps the factor as a number",
+        "sums the columns",
+        "leaves the biases out",
+        "counts the biases",
+    ),
+    "fred": ("takes the square",),
+    FORMULA: ("takes the square", "turns the weights round"),
     "leak": (
-        "where",
-        "loops over places",
-        "loops, and adds up",
-        "a list of what is seen",
-        "counts the windows one after another",
+        "adds it to itself",
+        "pads, and cuts",
+        "loops over the weights",
+        "registers it by its name",
+        "multiplies by ones",
+        "multiplies the sizes",
+        "multiplies in another order",
     ),
 }
 
 
+def answers_of(student: str) -> list[Answer]:
+    """Take a student's answers from the bank; what is not among them is the solution."""
+    return [answer for answer in load_answers(tiny()) if answer.name in ANSWERS.get(student, ())]
+
+
 def make_course(root: Path) -> CourseFolder:
     """Make the folder; nothing of it is made by the code under test."""
-    course = CourseFolder(root)
-    for folder in ("solutions", "practicals"):
-        shutil.copytree(ROOT / folder / "sizes", root / folder / "sizes")
-    done = NbGraderAPI(config=course.config).generate_assignment("sizes", force=True, create=True)
-    assert done["success"], done
+    if root.exists():
+        root.rmdir()
+    course = course_at(root)
     with course.gradebook() as gradebook:
         for student, (first, last) in NAMES.items():
             address = f"{student.partition(' ')[0]}@example.org"
@@ -94,69 +99,62 @@ def make_course(root: Path) -> CourseFolder:
                 _grade(course, gradebook, student)
         for student, points, comment in (("ada", 2.5, "Well said.\n22 is right."), ("mallory", 1.0, SCRIPT)):
             _grade_by_hand(gradebook, student, points, comment)
-        gradebook.find_submission_notebook("sizes", "sizes", ZOE).late_submission_penalty = 2.0
+        gradebook.find_submission_notebook("tiny", "tiny", ZOE).late_submission_penalty = 2.0
         gradebook.db.commit()
-    reason = f"the notebook is cut off in the middle {SCRIPT} ({root / 'submitted' / 'quinn'}/sizes.ipynb)"
-    record = Record("quinn", "sizes", "0", "0", reason=reason, remedy="Ask for the file again.")
-    record.write(course.grading("sizes"))
+    reason = f"the notebook is cut off in the middle {SCRIPT} ({root / 'submitted' / 'quinn'}/tiny.ipynb)"
+    record = Record("quinn", "tiny", "0", "0", reason=reason, remedy="Ask for the file again.")
+    record.write(course.grading("tiny"))
     return course
 
 
 def _grade(course: CourseFolder, gradebook: Gradebook, student: str) -> None:
-    answers = answers_called(*ANSWERS.get(student, ()))
-    lost = {
-        test for answer in load_answers("sizes") if answer.name in ANSWERS.get(student, ()) for test in answer.fails
-    }
-    notebook = _notebook(student, answers)
-    gradebook.add_submission("sizes", student)
+    lost = {test for answer in answers_of(student) for test in answer.fails}
+    notebook = _notebook(student)
+    gradebook.add_submission("tiny", student)
     tests = []
-    part = ""
-    for cell in notebook.cells:
-        part = cell.source.split(" ·")[0].removeprefix("## ") if cell.source.startswith("## Part") else part
-        marks = cell.metadata.get("nbgrader", {})
-        if marks.get("grade") and not marks.get("solution"):
-            points = 0.0 if cell.id in lost else marks["points"]
-            message = _message(student, cell.id) if cell.id in lost else ""
-            about = cell.source.partition("\n")[0].partition(": ")[2]
-            tests.append(TestMark(cell.id, part, about, points, marks["points"], message))
-            cell.outputs = [_failure(message, root=course.root)] if message else []
-            grade = gradebook.find_grade(cell.id, "sizes", "sizes", student)
+    for part in tiny().parts:
+        for test in part.tests:
+            points = 0.0 if test.id() in lost else float(test.points)
+            message = _message(student, test.asks) if test.id() in lost else ""
+            at = ("smooth", 2) if student == FORMULA and test.asks == "smooth" else None
+            tests.append(TestMark(test.id(), part.name, test.title(), points, float(test.points), message, at))
+            grade = gradebook.find_grade(test.id(), "tiny", "tiny", student)
             grade.auto_score, grade.needs_manual_grade = points, False
-    written = gradebook.find_grade("words-receptive-field", "sizes", "sizes", student)
+    said = {test.cell: test.message for test in tests}
+    for cell in notebook.cells:
+        if said.get(cell.id):
+            cell.outputs = [_failure(said[cell.id], root=course.root)]
+    written = gradebook.find_grade(WORDS, "tiny", "tiny", student)
     written.needs_manual_grade = student in ("grace", "leak")
     written.auto_score = None if written.needs_manual_grade else 0.0
     gradebook.db.commit()
-    _write(course.autograded(student, "sizes"), notebook)
+    _write(course.autograded(student, "tiny"), notebook)
     Record(
         student,
-        "sizes",
+        "tiny",
         submission="0",
         source="0",
         tests=tuple(tests),
-        notes=("my-relu was missing: it was put back.",) if student == "grace" else (),
-        flags=(f"it changed torch {SCRIPT}",) if student == "fred" else (),
+        notes=("double was missing: it was put back.",) if student == "grace" else (),
+        added=(f"import os  # {SCRIPT}",) if student == "fred" else (),
+        pending=f"its answers came in two notebooks {SCRIPT}" if student == "fred" else "",
         ended="killed: memory" if student == "fred" else "",
         seconds=1.5 + len(tests) + len(student),
         cpu_seconds=1.25,
         peak_memory=300_000_000,
-    ).write(course.grading("sizes"))
+    ).write(course.grading("tiny"))
 
 
 def _grade_by_hand(gradebook: Gradebook, student: str, points: float, comment: str) -> None:
-    grade = gradebook.find_grade("words-receptive-field", "sizes", "sizes", student)
+    grade = gradebook.find_grade(WORDS, "tiny", "tiny", student)
     grade.manual_score, grade.needs_manual_grade = points, False
-    gradebook.find_comment("words-receptive-field", "sizes", "sizes", student).manual_comment = comment
+    gradebook.find_comment(WORDS, "tiny", "tiny", student).manual_comment = comment
 
 
-def _message(student: str, cell: str) -> str:
-    function = {
-        "test-relu": "my_relu",
-        "test-max": "my_max_pool2d",
-        "test-con": "my_conv2d",
-        "test-see": "first_and_last",
-    }
-    name = function.get(cell[:9], function.get(cell[:8], "output_size"))
-    return f"{name}: wrong values" if student != FORMULA else f"{name}: ValueError: {SCRIPT} /home/grader/secret/x.py"
+def _message(student: str, asks: str) -> str:
+    if student == FORMULA:
+        return f"{asks}(x=tensor([3.])) raised ValueError: {SCRIPT} /home/grader/secret/x.py"
+    return f"{asks}(x=tensor([3.])): expected tensor([6.]), got tensor([9.])"
 
 
 def _failure(message: str, root: Path) -> NotebookNode:
@@ -164,36 +162,28 @@ def _failure(message: str, root: Path) -> NotebookNode:
     return new_output("error", ename="AssertionError", evalue=message, traceback=traceback)
 
 
-def _notebook(student: str, answers: Mapping[str, str]) -> NotebookNode:
+def _notebook(student: str) -> NotebookNode:
     """Make the autograded notebook: the released one with answers, outputs of the checks, and the hidden tests."""
-    notebook = source_notebook("sizes")
-    namespace: dict[str, object] = {"torch": torch}
+    notebook = full_notebook(tiny())
+    answers = solution(tiny()) | {answer.cell: answer.source.strip() for answer in answers_of(student)}
+    answers[WORDS] = "All windows share the **same** weights: $2 + 4 = 6$, and not 28."
+    checks = Practical.read(template() / "solutions" / "tiny" / "checks.txt")
+    namespace: dict[str, object] = {"torch": torch, "nn": torch.nn}
     for cell in notebook.cells:
-        marks = cell.metadata.get("nbgrader", {})
-        if marks.get("solution"):
-            cell.source = answers.get(cell.id, own_solution(cell))
-            if student == "copy-cat" and cell.cell_type == "code":
+        cell.source = answers.get(cell.id, cell.source)
+        if cell.id in answers and cell.cell_type == "code":
+            if student == "copy-cat":
                 cell.source = disguised(cell.source)
-            if cell.cell_type == "code":
-                exec(cell.source, namespace)
+            exec(cell.source, namespace)
         elif cell.id.startswith("check-"):
-            name = cell.source.partition("(")[2].rstrip(")")
             with contextlib.redirect_stdout(io.StringIO()) as printed:
-                sizes.check(namespace[name])
+                print(checks.judged(name := cell.source.partition("(")[2].rstrip(")"), namespace[name]))
             cell.outputs = [new_output("stream", text=printed.getvalue())]
     if student == "mallory":
         _attack(notebook)
     if student == "leak":
         _leak(notebook)
     return notebook
-
-
-def own_solution(cell: NotebookNode) -> str:
-    """Take the solution out of its marks, as a student would write it; words get an answer of the student's own."""
-    if cell.cell_type != "code":
-        return "Each place sees **22** pixels, counted from the back: $2 + 4 = 6$, then 18, then 22."
-    lines = cell.source.split("\n    raise NotImplementedError")[0].splitlines()
-    return "\n".join(line for line in lines if "### " not in line)
 
 
 def disguised(source: str) -> str:
@@ -212,7 +202,7 @@ def disguised(source: str) -> str:
 
 def _attack(notebook: NotebookNode) -> None:
     cells = {cell.id: cell for cell in notebook.cells}
-    cells["words-receptive-field"].source = f"""{SCRIPT}
+    cells[WORDS].source = f"""{SCRIPT}
 
 # Big
 
@@ -231,11 +221,11 @@ def _attack(notebook: NotebookNode) -> None:
 [x]
 """
     vector = f"<svg xmlns='http://www.w3.org/2000/svg' onload='window.ran=1'>{SCRIPT}</svg>"
-    cells["words-receptive-field"].attachments = {
+    cells[WORDS].attachments = {
         "dot.png": {"image/png": PIXEL},
         "vector.svg": {"image/svg+xml": base64.b64encode(vector.encode()).decode()},
     }
-    cells["my-relu"].source += f"\n# {SCRIPT}"
+    cells["double"].source += f"\n# {SCRIPT}"
     outputs = [
         new_output("display_data", data={"text/html": SCRIPT, "text/plain": f"plain {SCRIPT}"}),
         new_output("display_data", data={"image/svg+xml": vector}),
@@ -250,8 +240,14 @@ def _attack(notebook: NotebookNode) -> None:
     notebook.cells.insert(5, new_markdown_cell(f"My notes {SCRIPT}", id="notes"))
 
 
+def all_that_is_hidden() -> str:
+    """Join the source's notebook, with its solutions and rubrics, and its tests."""
+    source = tiny()
+    return "\n".join([*(cell.source for cell in source.notebook.cells), source.code])
+
+
 def _leak(notebook: NotebookNode) -> None:
-    secret = "\n".join(region[0] for cell in source_notebook("sizes").cells for region in REGION.finditer(cell.source))
+    secret = all_that_is_hidden()
     cut = len(secret) // 2
     outputs = [
         new_output("stream", text=secret[:cut]),
@@ -268,4 +264,4 @@ def _leak(notebook: NotebookNode) -> None:
 def _write(folder: Path, notebook: NotebookNode) -> None:
     folder.mkdir(parents=True)
     text = json.dumps(notebook, indent=1)  # nbformat would refuse half a character, which a kernel can send
-    (folder / "sizes.ipynb").write_text(text, encoding="utf-8")
+    (folder / "tiny.ipynb").write_text(text, encoding="utf-8")

@@ -1,10 +1,11 @@
 """The page that goes back to a student: points, the first thing wrong, the lecture that explains it, their own cells.
 
 nbgrader looks for the pages where these lie, so that ``nbgrader release_feedback`` works on them. What stands on a page
-is the gradebook's points and comments, each test's message and the student's own notebook; of the practical's source
-only headings and what each test looks at.
+is the gradebook's points and comments, each test's message and the student's own notebook, as it was when nothing was
+asked of it; of the practical's source only headings and what each test looks at.
 """
 
+import re
 import shutil
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -21,18 +22,40 @@ from ee559_course.grading.record import Record, read_records
 from ee559_course.grading.student_cells import ShownCell, plain, redact, show_cell
 
 LONGEST_MESSAGE, MOST_CELLS = 600, 400
+MOST_COLOURED = 100_000  # characters of code on a page
+CALL = re.compile(r"(\w+\(.*?\))(?:: |(?= raised ))(.*)", re.DOTALL)
 LARGEST_FOR_RELEASE = 10_000  # bytes
 FOR_RELEASE = ("timestamp.txt", "submission_secret.txt")  # nbgrader release_feedback reads them beside the page
 
 
 @dataclass(frozen=True)
+class Place:
+    """A line of a student's cell in which an error arose: where the page has the cell, the line's number and text."""
+
+    anchor: str
+    here: int
+    line: str
+
+
+@dataclass(frozen=True)
 class TestView:
-    """A graded cell: what it looks at, its mark, the first thing wrong, and the lectures that explain it."""
+    """A graded cell.
+
+    Attributes:
+        about: what it looks at.
+        mark: its points.
+        tried: the call that went wrong, as it is written.
+        message: what is wrong with what came.
+        place: where an error arose.
+        lectures: that explain it.
+    """
 
     about: str
     mark: CellMark
-    message: str
-    lectures: Collection[Lecture]
+    tried: str = ""
+    message: str = ""
+    place: Place | None = None
+    lectures: Collection[Lecture] = ()
 
     @property
     def lost(self) -> bool:
@@ -112,8 +135,9 @@ def _graded_page(
     ended = plain(record.ended) if record else ""
     redacted = redact(shown, hide_tests, outline.secrets, [ended, *messages.values()])
     messages = dict(zip(messages, (text[:LONGEST_MESSAGE] for text in redacted[1:]), strict=True))
-    cells = _cells_by_part(outline, shown)
-    parts = [_part_view(part, mark, messages, cells.get(part.name, [])) for part in outline.parts]
+    places = _places(record, shown)
+    cells = _cells_by_part(outline, shown, {place.anchor: place.here for place in reversed(places.values())})
+    parts = [_part_view(part, mark, messages, places, cells.get(part.name, [])) for part in outline.parts]
     return render(
         "feedback.html.j2",
         title=outline.title,
@@ -142,37 +166,62 @@ def _messages(record: Record | None, notebook: NotebookNode) -> dict[str, str]:
     return messages
 
 
+def _places(record: Record | None, notebook: NotebookNode) -> dict[str, Place]:
+    """Return for each test that met an error the line of the student's cell where it arose, if that can be shown."""
+    places = {}
+    numbers = {cell.id: number for number, cell in enumerate(notebook.cells[:MOST_CELLS])}
+    for test in record.tests if record else ():
+        if test.message and test.at and test.at[0] in numbers:
+            cell, here = test.at
+            lines = plain(notebook.cells[numbers[cell]].source).split("\n")
+            if 1 <= here <= len(lines):
+                places[test.cell] = Place(_anchor(numbers[cell]), here, lines[here - 1].strip()[:LONGEST_MESSAGE])
+    return places
+
+
+def _anchor(number: int) -> str:
+    return f"cell-{number + 1}"
+
+
 def _part_view(
-    part: PartOutline, mark: StudentMarks, messages: Mapping[str, str], cells: Collection[ShownCell]
+    part: PartOutline,
+    mark: StudentMarks,
+    messages: Mapping[str, str],
+    places: Mapping[str, Place],
+    cells: Collection[ShownCell],
 ) -> PartView:
     tests = []
     for cell, about in part.tests.items():
-        if cell in mark.cells:
-            lost = mark.cells[cell].points < mark.cells[cell].max_points
-            message = messages.get(cell, "") if lost else ""
-            tests.append(TestView(about, mark.cells[cell], message, part.lectures(message) if lost else []))
-    by_hand = [
-        TestView("your answer in words", mark.cells[cell], "", []) for cell in part.by_hand if cell in mark.cells
-    ]
+        if cell in mark.cells and mark.cells[cell].points < mark.cells[cell].max_points:
+            message = messages.get(cell, "")
+            found = CALL.fullmatch(message)
+            tried, what = found.groups() if found else ("", message)
+            lectures = part.lectures(message)
+            tests.append(TestView(about, mark.cells[cell], tried, what, places.get(cell), lectures))
+        elif cell in mark.cells:
+            tests.append(TestView(about, mark.cells[cell]))
+    by_hand = [TestView("your answer in words", mark.cells[cell]) for cell in part.by_hand if cell in mark.cells]
     comments = [plain(mark.comments[cell]) for cell in part.cells if cell in mark.comments]
     return PartView(part.name, part.title, tests, by_hand, comments, cells)
 
 
-def _cells_by_part(outline: Outline, notebook: NotebookNode) -> dict[str, list[ShownCell]]:
+def _cells_by_part(outline: Outline, notebook: NotebookNode, here: Mapping[str, int]) -> dict[str, list[ShownCell]]:
     """Show the student's cells under the part that they stand in: all code, and words that are the student's own."""
     given = set(outline.released.values())
     tests = {cell for part in outline.parts for cell in part.tests}
     by_hand = {cell for part in outline.parts for cell in part.by_hand}
     shown: dict[str, list[ShownCell]] = {}
-    name = ""
-    for cell in notebook.cells[:MOST_CELLS]:
+    name, coloured = "", 0
+    for number, cell in enumerate(notebook.cells[:MOST_CELLS]):
         if part := outline.part_of(cell.id):
             name = part.name
         elif cell.id in outline.released:  # before the first part or behind the last
             name = ""
         own = cell.id not in tests if cell.cell_type == "code" else cell.id in by_hand or cell.source not in given
         if own and (cell.source.strip() or cell.get("outputs")):
-            shown.setdefault(name, []).append(show_cell(cell))
+            coloured += len(cell.source)
+            anchor = _anchor(number)
+            shown.setdefault(name, []).append(show_cell(cell, anchor, here.get(anchor, 0), coloured < MOST_COLOURED))
     return shown
 
 

@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from nbformat import NotebookNode
 from PIL import Image
 
+from ee559_course.grading.coloured import coloured_lines
 from ee559_course.grading.harmless import show_directions
 
 LONGEST, MOST_OUTPUTS, LARGEST_PICTURE, MOST_PIXELS, MOST_PICTURES = 20_000, 200, 2_000_000, 20_000_000, 40
@@ -39,12 +40,18 @@ class ShownCell:
     """A cell as the page shows it.
 
     Attributes:
-        source: code as text, or words as HTML.
+        anchor: that links on the page lead to.
+        words: of a text, as HTML.
+        code: lines of HTML.
         outputs: text, pictures, and errors, in order.
+        here: the line of the code, from 1, in which an error arose that a test met; 0 if in none.
     """
 
-    source: str | Markup
+    anchor: str
+    words: Markup
+    code: Sequence[Markup]
     outputs: Sequence[str | Picture]
+    here: int = 0
 
 
 def plain(text: object) -> str:
@@ -84,13 +91,21 @@ def redact(
     return [without_places(output.text) for output in notebook.cells.pop().outputs]
 
 
-def show_cell(cell: NotebookNode) -> ShownCell:
-    """Show a cell of a notebook that `redact` has been over."""
-    if cell.cell_type == "code":
-        return ShownCell(_source(cell), [_output(output) for output in cell.outputs])
+def show_cell(cell: NotebookNode, anchor: str, here: int = 0, colour: bool = True) -> ShownCell:
+    """Show a cell of a notebook that `redact` has been over.
+
+    Args:
+        cell: of any kind.
+        anchor: that links on the page lead to.
+        here: the line in which an error arose, if one did.
+        colour: whether code is shown in colour.
+    """
+    source = _source(cell)
     if cell.cell_type == "markdown":
-        return ShownCell(words(_source(cell), cell.get("attachments", {})), [])
-    return ShownCell(_source(cell), [])
+        return ShownCell(anchor, words(source, cell.get("attachments", {})), [], [])
+    outputs = [_output(output) for output in cell.outputs] if cell.cell_type == "code" else []
+    lines = coloured_lines(source) if colour else [escape(line) for line in source.split("\n")]
+    return ShownCell(anchor, Markup(), lines if source.strip() else [], outputs, here)
 
 
 def words(source: str, attachments: Mapping[str, Any]) -> Markup:
