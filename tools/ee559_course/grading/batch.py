@@ -1,28 +1,31 @@
-"""Grade all that was handed in: workers run the code side by side, and this process alone judges and writes."""
+"""Grade all that was handed in: workers read, run and judge side by side, and this process alone writes.
 
+Nothing of what a student wrote is taken apart here: what a worker returns is numbers, and texts to write as they are.
+"""
+
+import base64
 import contextlib
-import os
-import secrets
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import chain
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from typing import Any
 
 import filelock
-import torch
-from distributed import Future, as_completed
-from nbgrader.api import Gradebook
 
-from ee559_course.grading.assess import Assessment, assess
 from ee559_course.grading.blueprint import Blueprint, read_blueprint
 from ee559_course.grading.course_folder import CourseFolder
-from ee559_course.grading.gradebook import back_up
-from ee559_course.grading.intake import read_submission, submitting_students
-from ee559_course.grading.judging import read_questions
+from ee559_course.grading.draws import course_secret, secret_seed
+from ee559_course.grading.gradebook import back_up, open_gradebook, write_graded_notebook, write_marks
+from ee559_course.grading.intake import HandedIn, submitting_students, take_in
 from ee559_course.grading.log import write_log
 from ee559_course.grading.pool import GradingError, Pool, PoolOptions, connect
-from ee559_course.grading.record import Quarantine, Record, read_record, record_path
-from ee559_course.grading.run.task import RunResult
+from ee559_course.grading.record import Quarantine, Record, TestMark, read_record, record_path
 
+LONGEST_REASON = 500
+TRY_AGAIN = "Run `ee559 doctor`, then grade again: what is graded stays."
 ALONE = "it ran out of time beside others, and was run again alone."
 
 
@@ -77,12 +80,22 @@ def grade(course: CourseFolder, practical: str, options: Options, listen: Listen
         GradingError: another process is grading, nothing was handed in, or nothing confines students' code.
         ReleaseError: there is no such practical, or its source is broken.
     """
-    torch.set_num_threads(1)  # judging is short, and several threads would wait for each other beside busy workers
     with _alone(course):
         blueprint = read_blueprint(course, practical)
-        back_up(course)
-        with course.gradebook() as gradebook:
-            return _Batch(course, gradebook, blueprint, options, listen).run()
+        try:
+            back_up(course)
+            with open_gradebook(course) as gradebook:
+                return _Batch(course, gradebook, blueprint, options, listen).run()
+        except sqlite3.OperationalError as error:
+            raise GradingError(
+                f"the gradebook cannot be written: {error}. Close what else has it open, such as the formgrader, or "
+                "make room on the disk, and grade again: what is graded stays."
+            ) from error
+        except OSError as error:
+            raise GradingError(
+                f"the course folder cannot be written: {error}. Make room on the disk or let it be written, and grade "
+                "again: what is graded stays."
+            ) from error
 
 
 @contextlib.contextmanager
@@ -103,39 +116,37 @@ def _alone(course: CourseFolder) -> Iterator[None]:
         lock.release()
 
 
-def course_secret(course: CourseFolder) -> bytes:
-    """Return what the cases of this course are drawn from; it is made once, and only its owner can read it."""
-    path = course.root / "grading" / "secret"
-    if not path.exists():
-        unfinished = path.with_suffix(".unfinished")
-        unfinished.unlink(missing_ok=True)
-        with os.fdopen(os.open(unfinished, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(32))
-        os.replace(unfinished, path)
-    return path.read_bytes()
+@dataclass(frozen=True)
+class _Job:
+    """A submission that is to be graded, or is under way."""
+
+    handed_in: HandedIn
+    task: str
 
 
 class _Batch:
     def __init__(
-        self, course: CourseFolder, gradebook: Gradebook, blueprint: Blueprint, options: Options, listen: Listener
+        self,
+        course: CourseFolder,
+        gradebook: sqlite3.Connection,
+        blueprint: Blueprint,
+        options: Options,
+        listen: Listener,
     ) -> None:
         self._course, self._gradebook, self._blueprint = course, gradebook, blueprint
         self._options, self._listen = options, listen
         self._folder = course.grading(blueprint.practical)
-        self._questions = read_questions(blueprint.notebook)
+        self._common = {
+            "blueprint": blueprint.to_json(),
+            "files": blueprint.files,
+            "cell_seconds": blueprint.cell_seconds,
+        }
         self._secret = course_secret(course)
         self._records: dict[str, Record] = {}
 
     def run(self) -> list[Record]:
         """Grade what is new or has changed."""
-        students = submitting_students(self._course, self._blueprint.practical)
-        if not students:
-            practical = self._blueprint.practical
-            raise GradingError(f"nobody has handed in {practical}: there is no folder submitted/STUDENT/{practical}.")
-        if self._options.students:
-            if missing := sorted(set(self._options.students) - set(students)):
-                raise GradingError(f"nothing was handed in by {', '.join(missing)}. Look for the name in submitted/.")
-            students = [student for student in students if student in self._options.students]
+        students = self._students()
         self._listen(Event("begun", total=len(students)))
         todo = (found for student in students if (found := self._take_in(student)) is not None)
         first = next(todo, None)
@@ -145,72 +156,107 @@ class _Batch:
                     self._finish(slow, self._begin(pool, slow), alone=True)
         return [self._records[student] for student in sorted(self._records)]
 
-    def _take_in(self, student: str) -> Assessment | None:
-        """Read a submission; None if it is graded already, or goes to quarantine."""
+    def _students(self) -> list[str]:
+        practical = self._blueprint.practical
+        students = submitting_students(self._course, practical)
+        if not students:
+            raise GradingError(f"nobody has handed in {practical}: there is no folder submitted/STUDENT/{practical}.")
+        if self._options.students:
+            if missing := sorted(set(self._options.students) - set(students)):
+                raise GradingError(f"nothing was handed in by {', '.join(missing)}. Look for the name in submitted/.")
+            students = [student for student in students if student in self._options.students]
+        return students
+
+    def _take_in(self, student: str) -> _Job | None:
+        """Read a submission's bytes; None if it is graded already, or goes to quarantine."""
+        practical = self._blueprint.practical
         try:
-            submission = read_submission(self._course, student, self._blueprint)
+            handed_in = take_in(self._course, student, practical)
         except Quarantine as quarantine:
             self._put_into_quarantine(student, quarantine)
             return None
         before = read_record(record_path(self._folder, student))
-        same = before is not None and (before.submission, before.source) == (submission.digest, self._blueprint.digest)
+        same = before is not None and (before.submission, before.source) == (handed_in.digest, self._blueprint.digest)
         if before is not None and same and before.graded and not self._options.again:
             self._records[student] = before
             self._listen(Event("unchanged", student=student, record=before))
             return None
-        return assess(submission, self._blueprint, self._questions, self._secret, self._course.cell_seconds)
+        content = base64.b64encode(handed_in.content).decode("ascii")
+        seed = secret_seed(self._secret, practical, handed_in.digest)
+        return _Job(handed_in, json.dumps({**self._common, "content": content, "seed": seed}))
 
-    def _run_side_by_side(self, pool: Pool, todo: Iterator[Assessment]) -> list[Assessment]:
+    def _run_side_by_side(self, pool: Pool, todo: Iterator[_Job]) -> list[_Job]:
         """Keep every worker busy, with a bounded number of submissions in memory; return those that lacked time."""
-        under_way: dict[object, Assessment] = {}
-        completed = as_completed()
-        slow: list[Assessment] = []
+        under_way: dict[Future[str], _Job] = {}
+        slow: list[_Job] = []
+        while True:
+            for job in islice(todo, 2 * pool.size - len(under_way)):
+                under_way[self._begin(pool, job)] = job
+            if not under_way:
+                return slow
+            done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+            for future in done:
+                job = under_way.pop(future)
+                if not self._finish(job, future):
+                    slow.append(job)
 
-        def begin_next() -> None:
-            if (assessment := next(todo, None)) is not None:
-                future = self._begin(pool, assessment)
-                under_way[future.key] = assessment
-                completed.add(future)
+    def _begin(self, pool: Pool, job: _Job) -> Future[str]:
+        self._listen(Event("running", student=job.handed_in.student))
+        return pool.submit(job.task)
 
-        for _ in range(2 * pool.size):
-            begin_next()
-        for future in completed:
-            begin_next()
-            assessment = under_way.pop(future.key)
-            if not self._finish(assessment, future):
-                slow.append(assessment)
-        return slow
-
-    def _begin(self, pool: Pool, assessment: Assessment) -> Future[str]:
-        self._listen(Event("running", student=assessment.submission.student))
-        return pool.submit(assessment.task)
-
-    def _finish(self, assessment: Assessment, future: Future[str], alone: bool = False) -> bool:
+    def _finish(self, job: _Job, future: Future[str], alone: bool = False) -> bool:
         """Write what became of a submission; False if it lacked time that it may have alone."""
-        run = None
         try:
-            run = RunResult.from_json(future.result())
-            if run.waited and not alone:
-                return False
-            record = assessment.record(self._course, self._gradebook, run)
+            graded = json.loads(future.result())
         except Exception as error:  # such as that a worker died twice: the other submissions go on
-            what = "graded" if run else "run"
-            reason = f"it could not be {what}: {type(error).__name__}: {error}"[:500]
-            remedy = "Run `ee559 doctor`, then grade again: what is graded stays."
-            quarantine = Quarantine(reason, remedy, assessment.submission.digest)
-            self._put_into_quarantine(assessment.submission.student, quarantine)
+            reason = f"it could not be run: {type(error).__name__}: {error}"[:LONGEST_REASON]
+            self._put_into_quarantine(job.handed_in.student, Quarantine(reason, TRY_AGAIN, job.handed_in.digest))
             return True
-        self._keep(replace(record, notes=(*record.notes, ALONE)) if alone else record, run)
+        if graded.get("waited") and not alone:
+            return False
+        if "reason" in graded:
+            quarantine = Quarantine(graded["reason"], graded["remedy"], job.handed_in.digest)
+            self._put_into_quarantine(job.handed_in.student, quarantine)
+            return True
+        self._write(job.handed_in, graded, alone)
         return True
+
+    def _write(self, handed_in: HandedIn, graded: Mapping[str, Any], alone: bool) -> None:
+        """Write notebook, marks, log and record, and the record last: what has one is done."""
+        student, practical = handed_in.student, self._blueprint.practical
+        record = Record(
+            student,
+            practical,
+            handed_in.digest,
+            self._blueprint.digest,
+            tests=tuple(TestMark(**test) for test in graded["tests"]),
+            notes=(*handed_in.notes, *graded["notes"], *([ALONE] if alone else [])),
+            added=tuple(graded["added"]),
+            pending=graded["pending"],
+            ended=graded["ended"],
+            seconds=round(graded["seconds"], 3),
+            cpu_seconds=round(graded["cpu_seconds"], 3),
+            peak_memory=graded["peak_memory"],
+        )
+        write_graded_notebook(self._course, student, self._blueprint, graded["notebook"])
+        write_marks(
+            self._gradebook,
+            self._course,
+            student,
+            practical,
+            graded["grades"],
+            graded["untouched"],
+            bool(record.pending),
+        )
+        self._keep(record, graded["statuses"])
 
     def _put_into_quarantine(self, student: str, quarantine: Quarantine) -> None:
         practical, digest = self._blueprint.practical, self._blueprint.digest
         reason, remedy = quarantine.reason, quarantine.remedy
         self._keep(Record(student, practical, quarantine.digest, digest, reason=reason, remedy=remedy))
 
-    def _keep(self, record: Record, run: RunResult | None = None) -> None:
-        """Write the record, and that last: what has one is done."""
-        write_log(self._folder, record, run)
+    def _keep(self, record: Record, statuses: Sequence[Sequence[str]] = ()) -> None:
+        write_log(self._folder, record, statuses)
         record.write(self._folder)
         self._records[record.student] = record
         self._listen(Event("graded" if record.graded else "quarantined", student=record.student, record=record))

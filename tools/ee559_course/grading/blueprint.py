@@ -8,10 +8,12 @@ import hashlib
 import importlib.util
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +24,18 @@ from nbformat import NotebookNode
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.practicals.source import TESTS, ReleaseError, practical_names
 
-FORM = 1  # of the file; another one is made anew
+FORM = 2  # of the file; another one is made anew
 GRADES = ("ee559/checks.py", "ee559/practicals/*.py", "ee559_course/practicals/*.py", "ee559_course/grading/judging.py")
+
+OF_THE_PRACTICAL = (
+    "JOIN notebook ON notebook.id = notebook_id JOIN assignment ON assignment.id = assignment_id "
+    "WHERE notebook.name = ? AND assignment.name = ?"
+)
+CELLS = f"SELECT source_cell.name, cell_type, source, checksum, locked FROM source_cell {OF_THE_PRACTICAL} "
+POINTS = (
+    "SELECT base_cell.name, max_score FROM base_cell JOIN grade_cells ON grade_cells.id = base_cell.id "
+    f"{OF_THE_PRACTICAL}"
+)
 
 
 @dataclass(frozen=True)
@@ -84,6 +96,7 @@ class Blueprint:
         tests: in order.
         code: the text of ``hidden_tests.py``.
         files: texts that lie beside the released notebook, by name.
+        cell_seconds: how long a cell may run, as for nbgrader's own autograder.
         digest: changes when anything changes that marks depend on.
     """
 
@@ -94,6 +107,7 @@ class Blueprint:
     tests: tuple[PlannedTest, ...]
     code: str
     files: dict[str, str]
+    cell_seconds: float
     digest: str
 
     def to_json(self) -> str:
@@ -127,8 +141,11 @@ def read_blueprint(course: CourseFolder, practical: str) -> Blueprint:
         known = ", ".join(practical_names(folder.parent)) or "none"
         raise ReleaseError(f"no such practical: {practical}: in {folder.parent} there is {known}.")
     if not (folder / TESTS).exists():
-        raise ReleaseError(f"{practical}: expected hidden tests in {folder / TESTS}.")
-    digest = _digest(folder)
+        raise ReleaseError(
+            f"{practical}: expected hidden tests in {folder / TESTS}. Where they stand in the notebook, as they did "
+            "before, `ee559 upgrade` brings the course folder up, and nothing in it is lost."
+        )
+    digest = _digest(course, folder)
     made = _kept(course, practical, digest)
     if made is None:
         command = [sys.executable, "-m", "ee559_course.grading.blueprint_making", str(course.root), practical, digest]
@@ -166,26 +183,26 @@ def _kept(course: CourseFolder, practical: str, digest: str) -> Blueprint | None
 
 def known_cells(course: CourseFolder, practical: str) -> dict[str, PlannedCell] | None:
     """Return the cells that the gradebook knows; None if it does not know the practical."""
-    from nbgrader.api import MissingEntry
-
-    with course.gradebook() as gradebook:
+    if not course.gradebook_file.exists():
+        return None
+    with closing(sqlite3.connect(course.gradebook_file)) as gradebook:
         try:
-            notebook = gradebook.find_notebook(practical, practical)
-        except MissingEntry:
+            cells = gradebook.execute(CELLS, (practical, practical)).fetchall()
+            points = dict(gradebook.execute(POINTS, (practical, practical)).fetchall())
+        except sqlite3.OperationalError:  # it has no tables
             return None
-        points = {cell.name: cell.max_score for cell in notebook.grade_cells}
-        return {
-            cell.name: PlannedCell(
-                cell.name, cell.cell_type, cell.source, cell.checksum, points.get(cell.name), cell.locked
-            )
-            for cell in notebook.source_cells
-        }
+    planned = (
+        PlannedCell(name, kind, source, checksum, points.get(name), bool(locked))
+        for name, kind, source, checksum, locked in cells
+    )
+    return {cell.name: cell for cell in planned} or None
 
 
-def _digest(folder: Path) -> str:
-    """Digest all that marks depend on: the practical's folder, and the code that asks and judges."""
+def _digest(course: CourseFolder, folder: Path) -> str:
+    """Digest all that marks depend on: the practical's folder, settings, and the code that asks and judges."""
     digest = hashlib.sha256()
-    for path in (*sorted(path for path in folder.iterdir() if path.is_file()), *_code()):
+    settings = [path for path in (course.root / "nbgrader_config.py",) if path.exists()]
+    for path in (*sorted(path for path in folder.iterdir() if path.is_file()), *settings, *_code()):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 

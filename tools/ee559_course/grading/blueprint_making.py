@@ -32,7 +32,17 @@ def make_blueprint(course: CourseFolder, practical: str, digest: str) -> Bluepri
     if cells is None:
         raise ReleaseError(f"{practical}: nbgrader's gradebook does not have the cells of {source.folder}.")
     tests = tuple(_planned_tests(source))
-    made = Blueprint(practical, source.version, notebook, cells, tests, source.code, dict(source.files), digest)
+    made = Blueprint(
+        practical,
+        source.version,
+        notebook,
+        cells,
+        tests,
+        source.code,
+        dict(source.files),
+        course.cell_seconds,
+        digest,
+    )
     keep(course, made)
     return made
 

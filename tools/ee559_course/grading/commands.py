@@ -49,7 +49,7 @@ def grade(
     stopped = f"Stopped. What is graded stays; {then}."
     with _errors(stopped), json_lines() if json else live_table(console) as listen:
         records = grade_all(_folder(course), practical, Options(again, students or (), pool), listen)
-    looked_at = [record for record in records if record.reason or record.flags]
+    looked_at = [record for record in records if record.reason or record.pending]
     if json:
         json_end(records)
     else:
@@ -119,6 +119,16 @@ def export(
         console.print(f"[yellow]![/] {escape(student)}: exported, and to be looked at", highlight=False)
     for warning in made.warnings:
         console.print(f"[yellow]![/] {escape(warning)}", highlight=False)
+
+
+@app.command()
+def upgrade(course: CourseRoot = Path()) -> None:
+    """Bring up a course folder whose practicals have their tests in the notebooks; nothing in it is lost."""
+    from ee559_course.grading.upgrading import upgrade as bring_up
+
+    with _errors():
+        for done in bring_up(_folder(course)) or ["There is nothing to bring up."]:
+            console.print(f"[green]✓[/] {escape(done)}", highlight=False)
 
 
 @app.command()

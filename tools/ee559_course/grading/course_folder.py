@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from nbgrader.api import Gradebook
 from traitlets.config import Config
 
 from ee559_course.course_settings import nbgrader_config
+
+if TYPE_CHECKING:  # it takes seconds to import
+    from nbgrader.api import Gradebook
 
 
 @dataclass(frozen=True)
@@ -33,15 +36,17 @@ class CourseFolder:
     @property
     def db_url(self) -> str:
         """Address of the gradebook's database."""
-        return str(self.config.CourseDirectory.db_url)
+        return f"sqlite:///{self.gradebook_file}"
 
     @property
     def gradebook_file(self) -> Path:
         """The gradebook's file."""
-        return Path(self.db_url.removeprefix("sqlite:///"))
+        return self.root / "gradebook.db"
 
-    def gradebook(self) -> Gradebook:
+    def gradebook(self) -> "Gradebook":
         """Open the gradebook; to be used in a with statement."""
+        from nbgrader.api import Gradebook
+
         return Gradebook(self.db_url, self.config.CourseDirectory.course_id)
 
     def submitted(self, student: str, practical: str) -> Path:

@@ -1,28 +1,24 @@
-"""Write results where nbgrader has them: the graded notebook that the formgrader shows, and the gradebook."""
+"""Write results where nbgrader has them: the graded notebook that the formgrader shows, and the gradebook.
+
+The gradebook's tables are written as nbgrader's own autograder writes them, without nbgrader, whose import takes longer
+than the grading of a notebook. Where it decides something, such as what is taken off for being late, it is asked.
+"""
 
 import os
 import sqlite3
 import time
-import warnings
-from collections.abc import Collection, Mapping
-from contextlib import ExitStack
+import uuid
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-import nbformat
-from nbformat import NotebookNode
-from nbgrader.api import Gradebook
-from nbgrader.preprocessors import AssignLatePenalties
-from nbgrader.utils import compute_checksum, determine_grade, parse_utc
-from sqlalchemy.exc import SAWarning
 
 from ee559_course.grading.blueprint import Blueprint
 from ee559_course.grading.course_folder import CourseFolder
-from ee559_course.grading.harmless import make_harmless
-from ee559_course.grading.record import TestMark
-from ee559_course.grading.run.task import Output, StepResult
 
 BACKUPS_KEPT = 10
+SECONDS_TO_WAIT = 30.0  # for somebody else, such as the formgrader, who is writing
+NOBODY_WROTE = "No response."
 
 
 def back_up(course: CourseFolder) -> Path | None:
@@ -46,110 +42,170 @@ def back_up(course: CourseFolder) -> Path | None:
     return copy
 
 
-def graded_notebook(
-    submitted: NotebookNode, results: Mapping[str, StepResult], marks: Mapping[str, TestMark]
-) -> NotebookNode:
-    """Put outputs into a submission's notebook: what its cells showed, and what each test found.
-
-    Args:
-        submitted: as `ee559_course.grading.intake` read it; it is changed.
-        results: of each code cell, by id.
-        marks: of each test, by id.
-    """
-    for count, cell in enumerate((cell for cell in submitted.cells if cell.cell_type == "code"), 1):
-        cell.execution_count = count
-        outputs = results[cell.id].outputs if cell.id in results else []
-        if cell.id in marks:
-            outputs = _test_outputs(outputs, marks[cell.id])
-        elif cell.id in results and results[cell.id].status == "interrupted":
-            outputs = [*outputs, _error("Timeout", "The cell ran longer than a cell may, and was interrupted.")]
-        cell.outputs = [nbformat.from_dict(output) for output in outputs]
-        for output in cell.outputs:
-            if output.output_type == "execute_result":
-                output.execution_count = count
-    return make_harmless(submitted)
-
-
-def _test_outputs(outputs: list[Output], mark: TestMark) -> list[Output]:
-    """Keep what a test's answers printed, and add why points are lost: nbgrader reads the points from just that."""
-    printed = [{**output, "name": "stdout"} for output in outputs if output["output_type"] == "stream"]
-    shown = [output for output in outputs if output["output_type"] == "display_data"]
-    return [*printed, *shown, *([_error("AssertionError", mark.message)] if mark.message else [])]
-
-
-def _error(name: str, message: str) -> Output:
-    return {"output_type": "error", "ename": name, "evalue": message, "traceback": [f"{name}: {message}"]}
-
-
-def write_graded_notebook(course: CourseFolder, student: str, blueprint: Blueprint, notebook: NotebookNode) -> Path:
+def write_graded_notebook(course: CourseFolder, student: str, blueprint: Blueprint, text: str) -> Path:
     """Write the notebook whole or not at all, with the files that the practical has beside it."""
     folder = course.autograded(student, blueprint.practical)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in blueprint.files.items():
-        (folder / name).write_text(text, encoding="utf-8")
+    for name, content in blueprint.files.items():
+        (folder / name).write_text(content, encoding="utf-8")
     path = folder / f"{blueprint.practical}.ipynb"
     unfinished = folder / f".{blueprint.practical}.unfinished"
-    nbformat.write(notebook, unfinished)
+    unfinished.write_text(text, encoding="utf-8", errors="replace")
     os.replace(unfinished, path)
     return path
 
 
+@contextmanager
+def open_gradebook(course: CourseFolder) -> Iterator[sqlite3.Connection]:
+    """Open the gradebook for `write_marks`."""
+    with closing(sqlite3.connect(course.gradebook_file, timeout=SECONDS_TO_WAIT)) as gradebook:
+        yield gradebook
+
+
 def write_marks(
-    gradebook: Gradebook,
+    gradebook: sqlite3.Connection,
     course: CourseFolder,
     student: str,
     practical: str,
-    notebook: NotebookNode,
-    to_look_at: Collection[str] = (),
+    grades: Mapping[str, float | None],
+    untouched: Collection[str],
+    to_look_at: bool = False,
 ) -> None:
-    """Write a graded notebook's points and comments into the gradebook, as nbgrader's own autograder does.
+    """Write a submission's points and comments into the gradebook, all of them or none.
 
     A grade that a person has given stays, and is marked to be looked at again.
 
     Args:
-        gradebook: open; it stays so for the next submission, because to open one takes as long as to write in it.
+        gradebook: open.
         course: whose gradebook it is.
         student: id.
         practical: its name.
-        notebook: as `graded_notebook` makes it.
-        to_look_at: ids of tests that a person must look at.
+        grades: the automatic points of each graded cell; None where a person gives them.
+        untouched: ids of answers that are as they were released.
+        to_look_at: whether a person must look at all of it.
+
+    Raises:
+        KeyError: the gradebook knows a graded cell that has no grade here.
     """
-    cells = {cell.id: cell for cell in notebook.cells if "nbgrader" in cell.metadata}
-    options: dict[str, Any] = {}
-    stamp = course.submitted(student, practical) / "timestamp.txt"
-    if stamp.is_file() and not stamp.is_symlink() and (said := _timestamp(stamp)):
-        options["timestamp"] = said
-    with ExitStack() as end, warnings.catch_warnings():
-        end.callback(gradebook.db.remove)  # forgets what was read and undoes what was not committed
-        warnings.simplefilter("ignore", SAWarning)  # of nbgrader's own way to add a submission
-        gradebook.update_or_create_student(student)
-        gradebook.update_or_create_submission(practical, student, **options)
-        submitted = gradebook.find_submission_notebook(practical, practical, student)
-        for grade in submitted.grades:
-            grade.auto_score, _ = determine_grade(cells[grade.name])
-            by_hand = grade.manual_score is not None or grade.auto_score is None
-            grade.needs_manual_grade = by_hand or grade.name in to_look_at
-        for comment in submitted.comments:
-            cell = cells.get(comment.name)
-            untouched = cell is None or cell.metadata.nbgrader.checksum == compute_checksum(cell)
-            comment.auto_comment = "No response." if untouched else None
-        gradebook.db.commit()
-        late = gradebook.find_submission(practical, student).total_seconds_late > 0
-        had_penalty = submitted.late_submission_penalty
-    if late or had_penalty:
-        _assign_late_penalty(course, student, practical, notebook)
+    with gradebook:
+        gradebook.execute("BEGIN IMMEDIATE")
+        gradebook.execute("INSERT OR IGNORE INTO student (id) VALUES (?)", (student,))
+        notebook = _submitted_notebook(gradebook, student, practical, _timestamp(course, student, practical))
+        cells = gradebook.execute(
+            "SELECT grade.id, base_cell.name, grade.manual_score FROM grade JOIN base_cell ON base_cell.id = cell_id "
+            "WHERE grade.notebook_id = ?",
+            (notebook,),
+        ).fetchall()
+        points = [(grades[name], grades[name] is None or by_hand is not None, key) for key, name, by_hand in cells]
+        gradebook.executemany(
+            "UPDATE grade SET auto_score = ?, needs_manual_grade = ? WHERE id = ?",
+            [(score, int(waits or to_look_at), key) for score, waits, key in points],
+        )
+        comments = gradebook.execute(
+            "SELECT comment.id, base_cell.name FROM comment JOIN base_cell ON base_cell.id = cell_id "
+            "WHERE comment.notebook_id = ?",
+            (notebook,),
+        ).fetchall()
+        gradebook.executemany(
+            "UPDATE comment SET auto_comment = ? WHERE id = ?",
+            [(NOBODY_WROTE if name in untouched else None, key) for key, name in comments],
+        )
+    if _may_be_late(gradebook, notebook):
+        _assign_late_penalty(course, student, practical)
 
 
-def _timestamp(path: Path) -> str | None:
-    """Read when the notebook was handed in; None if the file does not say it."""
+def _submitted_notebook(gradebook: sqlite3.Connection, student: str, practical: str, stamp: str | None) -> str:
+    """Return the id of a student's submitted notebook; make it, with its grades and comments, where it is missing."""
+    (assignment,) = gradebook.execute("SELECT id FROM assignment WHERE name = ?", (practical,)).fetchone()
+    (notebook,) = gradebook.execute("SELECT id FROM notebook WHERE assignment_id = ?", (assignment,)).fetchone()
+    found = gradebook.execute(
+        "SELECT id FROM submitted_assignment WHERE assignment_id = ? AND student_id = ?", (assignment, student)
+    ).fetchone()
+    submission = found[0] if found else _new_id()
+    if not found:
+        gradebook.execute(
+            "INSERT INTO submitted_assignment (id, assignment_id, student_id) VALUES (?, ?, ?)",
+            (submission, assignment, student),
+        )
+    if stamp is not None:
+        gradebook.execute("UPDATE submitted_assignment SET timestamp = ? WHERE id = ?", (stamp, submission))
+    found = gradebook.execute(
+        "SELECT id FROM submitted_notebook WHERE assignment_id = ? AND notebook_id = ?", (submission, notebook)
+    ).fetchone()
+    submitted: str = found[0] if found else _new_id()
+    if not found:
+        gradebook.execute(
+            "INSERT INTO submitted_notebook (id, assignment_id, notebook_id, flagged) VALUES (?, ?, ?, 0)",
+            (submitted, submission, notebook),
+        )
+    for row, kinds in (("grade", ("GradeCell", "TaskCell")), ("comment", ("SolutionCell", "TaskCell"))):
+        extra, value = (", needs_manual_grade", ", 1") if row == "grade" else ("", "")
+        missing = gradebook.execute(
+            f"SELECT id FROM base_cell WHERE notebook_id = ? AND type IN (?, ?) AND id NOT IN "
+            f"(SELECT cell_id FROM {row} WHERE notebook_id = ?)",
+            (notebook, *kinds, submitted),
+        ).fetchall()
+        gradebook.executemany(
+            f"INSERT INTO {row} (id, notebook_id, cell_id{extra}) VALUES (?, ?, ?{value})",
+            [(_new_id(), submitted, cell) for (cell,) in missing],
+        )
+    return submitted
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
+
+
+def _timestamp(course: CourseFolder, student: str, practical: str) -> str | None:
+    """Read when the notebook was handed in, in UTC as the gradebook writes it; None if no file says it."""
+    path = course.submitted(student, practical) / "timestamp.txt"
     try:
-        text = path.read_text(encoding="utf-8")[:100].strip()
-        parse_utc(text)
-    except (OSError, ValueError, OverflowError):
+        if path.is_symlink() or not path.is_file():
+            return None
+        with path.open(encoding="utf-8") as file:
+            said = file.read(100).strip()
+    except (OSError, ValueError):
         return None
-    return text
+    return _in_utc(said)
 
 
-def _assign_late_penalty(course: CourseFolder, student: str, practical: str, notebook: NotebookNode) -> None:
+def _in_utc(said: str) -> str | None:
+    """Write a moment as the gradebook has it, read as nbgrader reads it: ``2026-11-27 19:00:00 UTC``, for example."""
+    from dateutil import parser, tz
+
+    *day, zone = said.split(" ")
+    try:
+        if len(day) == 2:
+            named = int(zone) if zone.lstrip("+-").isdecimal() else tz.gettz(zone)
+            moment = parser.parse(" ".join([*day, "TZ"]), tzinfos={"TZ": named})
+        else:
+            moment = parser.parse(said)
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment
+    except (ValueError, OverflowError, TypeError):
+        return None
+    return str(moment.strftime("%Y-%m-%d %H:%M:%S.%f"))
+
+
+def _may_be_late(gradebook: sqlite3.Connection, notebook: str) -> bool:
+    """Whether a submission was late, or something was taken off for that before."""
+    stamp, due, extension, penalty = gradebook.execute(
+        "SELECT submitted_assignment.timestamp, assignment.duedate, submitted_assignment.extension, "
+        "late_submission_penalty FROM submitted_notebook "
+        "JOIN submitted_assignment ON submitted_assignment.id = submitted_notebook.assignment_id "
+        "JOIN assignment ON assignment.id = submitted_assignment.assignment_id WHERE submitted_notebook.id = ?",
+        (notebook,),
+    ).fetchone()
+    return bool(penalty) or bool(stamp and due and (extension or _moment(stamp) > _moment(due)))
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _assign_late_penalty(course: CourseFolder, student: str, practical: str) -> None:
+    """Let nbgrader say what is taken off, by its settings."""
+    from nbformat.v4 import new_notebook
+    from nbgrader.preprocessors import AssignLatePenalties
+
     names = {"notebook": practical, "assignment": practical, "student": student, "db_url": course.db_url}
-    AssignLatePenalties(config=course.config).preprocess(notebook, {"nbgrader": names})
+    AssignLatePenalties(config=course.config).preprocess(new_notebook(), {"nbgrader": names})

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from nbformat import NotebookNode
-from nbgrader.preprocessors import NbGraderPreprocessor
 
 INERT = "details|summary|b|i|em|strong|sub|sup|br|kbd|code|p"  # without attributes; the hints have the first two
 TAG = re.compile(rf"<(?!/?(?:{INERT})>)(?=[A-Za-z/!?])")
@@ -61,12 +60,13 @@ def _plain_markdown(source: str, attached: Mapping[str, Any]) -> str:
     return MATHS.sub(r"\\ ", TAG.sub("< ", source))
 
 
-class MakeHarmless(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader is not typed
-    """The same as one of nbgrader's steps, for its own autograder."""
+def __getattr__(name: str) -> Any:
+    """Import nbgrader's step where it is asked for: with nbgrader it takes seconds."""
+    if name != "MakeHarmless":
+        raise AttributeError(f"there is no {name}")
+    from ee559_course.grading.harmless_step import MakeHarmless
 
-    def preprocess(self, notebook: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
-        """Change the notebook."""
-        return make_harmless(notebook), resources
+    return MakeHarmless
 
 
 def _shown(text: Any) -> Any:

@@ -26,19 +26,19 @@ NO_NAME_HAS = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}  # kinds of characters 
 
 
 @dataclass(frozen=True)
-class Submission:
-    """A submission that can be graded.
+class HandedIn:
+    """What a student handed in, as it came.
 
     Attributes:
         student: id.
-        digest: of the file that was handed in.
-        notebook: repaired, without outputs, its cells marked as nbgrader needs them.
-        notes: what was repaired.
+        digest: of the content.
+        content: of the notebook's file.
+        notes: what was not as it should be.
     """
 
     student: str
     digest: str
-    notebook: NotebookNode
+    content: bytes
     notes: tuple[str, ...]
 
 
@@ -50,30 +50,43 @@ def submitting_students(course: CourseFolder, practical: str) -> list[str]:
     return sorted(each.name for each in folder.iterdir() if os.path.lexists(each / practical))
 
 
-def read_submission(course: CourseFolder, student: str, blueprint: Blueprint) -> Submission:
-    """Read what a student handed in.
+def take_in(course: CourseFolder, student: str, practical: str) -> HandedIn:
+    """Read the bytes of what a student handed in, and nothing more.
 
     Raises:
-        Quarantine: it cannot be graded; the file stays where it is.
+        Quarantine: there is nothing that can be read.
     """
     _check_name(course, student)
-    folder = course.submitted(student, blueprint.practical)
+    folder = course.submitted(student, practical)
     for each in (folder.parent, folder):
         if each.is_symlink() or not each.is_dir():
             raise Quarantine(
                 f"{each.relative_to(course.root)} is not a folder, but a link or a file.",
                 "Look where it leads, and put a folder with the notebook there.",
             )
-    path, notes = _find_notebook(folder, blueprint.practical)
+    path, notes = _find_notebook(folder, practical)
     content = _read_bytes(path)
-    digest = hashlib.sha256(content).hexdigest()
+    return HandedIn(student, hashlib.sha256(content).hexdigest(), content, tuple(notes))
+
+
+def parse(content: bytes, blueprint_json: str) -> str:
+    """Lay out the notebook that is to be graded, as JSON: for a clean child of the fork server, within its limits.
+
+    Args:
+        content: of the file.
+        blueprint_json: `Blueprint.to_json` of the practical.
+
+    Returns:
+        ``notebook``, repaired, without outputs, its cells marked as nbgrader needs them, and ``notes`` on what was
+        repaired; or ``reason`` and ``remedy`` of a quarantine.
+    """
     try:
         text, said = _decode(content)
         cells, upgraded = _read_cells(text)
-        notebook, repaired = align(cells, blueprint)
+        notebook, repaired = align(cells, Blueprint.from_json(blueprint_json))
     except Quarantine as quarantine:
-        raise Quarantine(quarantine.reason, quarantine.remedy, digest) from None
-    return Submission(student, digest, notebook, (*notes, *said, *upgraded, *repaired))
+        return json.dumps({"reason": quarantine.reason, "remedy": quarantine.remedy})
+    return json.dumps({"notebook": notebook, "notes": [*said, *upgraded, *repaired]})
 
 
 def _check_name(course: CourseFolder, student: str) -> None:

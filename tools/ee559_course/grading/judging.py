@@ -1,23 +1,31 @@
-"""Decide the marks, in the grader's own process: cases are drawn here, and answers judged here by their values.
+"""Decide the marks, in a clean child: answers are judged there by their values, and the graded notebook is written.
 
-No code of a student's runs in this process, and nothing of the judgement runs in a student's.
+No code of a student's runs in that process, and nothing of the judgement runs in a student's.
 """
 
-import hashlib
-import hmac
+import copy
+import json
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
-from ee559.practicals.hidden import Case, HiddenTest
-from ee559.practicals.wire import WireError, pack, unpack
+import nbformat
+from ee559.checks import difference
+from ee559.practicals.wire import WireError, unpack
 from nbformat import NotebookNode
 
+from ee559_course.grading.blueprint import Blueprint, PlannedTest
+from ee559_course.grading.graded_notebook import graded_notebook
+from ee559_course.grading.reading import hidden_tests
 from ee559_course.grading.record import TestMark
-from ee559_course.grading.run.task import Answer, RunResult, Step, StepResult
-from ee559_course.practicals.hidden_tests import answer_source, hidden_test_of
+from ee559_course.grading.run.task import Answer, Asked, RunResult, StepResult
+from ee559_course.practicals.hidden import Case, HiddenTest
 
 ENDED = {
     "time": "it ran longer than a cell may",
+    "all time": "the notebook ran longer than a notebook may",
     "processor time": "it used more processor time than a notebook may",
     "memory": "it used more memory than a notebook may",
     "disk": "it wrote more to the disk than a notebook may",
@@ -25,101 +33,147 @@ ENDED = {
     "itself": "the notebook ended its own process",
 }
 LONGEST_MESSAGE = 500
+IN_CELL = re.compile(r" \(\S+, line (\d+)\)$")  # IPython's name for a cell says nothing to a reader
 
 
-@dataclass(frozen=True)
-class Question:
-    """A hidden test, and what is sent to a student's process for it.
-
-    Attributes:
-        cell: id of its cell.
-        part: such as ``Part 2``.
-        about: what it looks at, in the words of the notebook.
-        points: that it gives.
-        test: draws and judges.
-        source: of the function that asks.
-    """
-
-    cell: str
-    part: str
-    about: str
-    points: float
-    test: HiddenTest
-    source: str
-
-
-def read_questions(notebook: NotebookNode) -> dict[str, Question]:
-    """Read the hidden tests of a practical's source, by cell."""
-    questions = {}
-    for cell in notebook.cells:
-        marks = cell.metadata.get("nbgrader")
-        if not marks or marks.solution or not marks.grade:
-            continue
-        title = re.match(r"# (Part \d+), [^:]+: (.*)", cell.source)
-        part, about = title.groups() if title else ("", cell.id)
-        questions[cell.id] = Question(
-            cell.id, part, about, float(marks.points), hidden_test_of(cell), answer_source(cell)
-        )
-    return questions
-
-
-def secret_seed(secret: bytes, practical: str, digest: str) -> str:
-    """Return the seed of a submission's cases: nobody can know it before, and it is the same in every run.
+def judge(given: dict[str, Any], scratch: Path) -> dict[str, Any]:
+    """Judge a submission.
 
     Args:
-        secret: the course's.
-        practical: its name.
-        digest: of the submission.
+        given: ``blueprint`` as JSON, the ``seed`` of its cases, the ``notebook`` to grade, and the results of its run
+            ``shown`` and its run ``asked``, as JSON.
+        scratch: a folder of the process's own.
+
+    Returns:
+        The ``tests``' marks, the graded ``notebook`` as text, the automatic points of each graded cell in ``grades``,
+        None where a person gives them, and ``untouched``, the answers that are as they were released.
     """
-    return hmac.new(secret, f"{practical} {digest}".encode(), hashlib.sha256).hexdigest()
+    blueprint = Blueprint.from_json(given["blueprint"])
+    notebook: NotebookNode = nbformat.from_dict(given["notebook"])
+    shown, asked = RunResult.from_json(given["shown"]), RunResult.from_json(given["asked"])
+    tests, _ = hidden_tests(blueprint, scratch)
+    sources = {cell.id: cell.source for cell in notebook.cells}
+    marks = {
+        planned.cell: _mark(planned, tests[planned.cell], given["seed"], asked, sources) for planned in blueprint.tests
+    }
+    untouched = [
+        name
+        for name, planned in blueprint.cells.items()
+        if not planned.is_test and sources.get(name, planned.source) == planned.source
+    ]
+    graded = graded_notebook(notebook, shown, asked, marks)
+    return {
+        "tests": [asdict(mark) for mark in marks.values()],
+        "notebook": json.dumps(graded, indent=1, ensure_ascii=False, sort_keys=True) + "\n",
+        "grades": _grades(blueprint, marks, untouched),
+        "untouched": untouched,
+    }
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """The cases of one submission, by test cell; they are drawn once its code is there to be graded, and not before."""
-
-    questions: dict[str, Question]
-    cases: dict[str, list[Case]]
-
-    def step(self, cell: str) -> Step:
-        """Return what asks a test's question."""
-        question = self.questions[cell]
-        timed = question.test.seconds is not None
-        return Step(cell, question.source, [pack(case) for case in self.cases[cell]], timed)
-
-    def mark(self, cell: str, result: StepResult, run: RunResult) -> TestMark:
-        """Judge what came for a test."""
-        question = self.questions[cell]
-        message = self._first_fault(cell, result, run)
-        points = 0.0 if message else question.points
-        return TestMark(cell, question.part, question.about, points, question.points, message[:LONGEST_MESSAGE])
-
-    def _first_fault(self, cell: str, result: StepResult, run: RunResult) -> str:
-        for case, answer in zip(self.cases[cell], result.answers, strict=False):
-            if (fault := self._fault(cell, case, answer, result)) is not None:
-                return fault
-        if result.status == "interrupted":
-            return ENDED["time"].capitalize() + "."
-        if result.status in ("unfinished", "not run"):
-            why = ENDED.get(run.ended, f"its process ended ({run.ended})")
-            return f"{'Here' if result.status == 'unfinished' else 'Before this test'}, {why}."
-        return "" if len(result.answers) == len(self.cases[cell]) else "No answer came."
-
-    def _fault(self, cell: str, case: Case, answer: Answer, result: StepResult) -> str | None:
-        if answer.error is not None:
-            said = ": ".join(part for part in answer.error if part)
-            return None if result.status in ("interrupted", "unfinished") else said or "No answer came."
-        try:
-            came = unpack(answer.value)
-        except WireError:
-            return "What came back cannot be read."
-        try:
-            self.questions[cell].test.verdict(case, came, answer.seconds)
-        except AssertionError as error:
-            return str(error) or "The answer is not right."
-        return None
+def _grades(blueprint: Blueprint, marks: Mapping[str, TestMark], untouched: list[str]) -> dict[str, float | None]:
+    """Return the automatic points of each cell that gives some; words that nobody wrote have none."""
+    by_hand = {name: 0.0 if name in untouched else None for name, cell in blueprint.cells.items() if cell.points}
+    return {**by_hand, **{name: mark.points for name, mark in marks.items()}}
 
 
-def draw(questions: dict[str, Question], seed: str) -> Drawn:
-    """Draw the cases of one submission."""
-    return Drawn(questions, {cell: question.test.drawn(seed) for cell, question in questions.items()})
+def _mark(
+    planned: PlannedTest, test: type[HiddenTest], seed: str, run: RunResult, sources: Mapping[str, str]
+) -> TestMark:
+    came = run.asked[planned.cell]
+    message = _first_fault(test, test.cases(seed), came, run)
+    if came.answers and came.answers[0].error == _missing(test):
+        message = _why_missing(test.asks, run, sources) or message
+    mistake = _likely(test, came.answers) if message else ""
+    return TestMark(
+        planned.cell,
+        planned.part,
+        planned.about,
+        0.0 if message else planned.points,
+        planned.points,
+        message[:LONGEST_MESSAGE] + (f". It looks like this: {mistake}" if mistake else ""),
+        mistake,
+        came.at,
+    )
+
+
+def _first_fault(test: type[HiddenTest], cases: list[Case], came: Asked, run: RunResult) -> str:
+    for case, answer in zip(cases, came.answers, strict=False):
+        if answer.error and came.status == "interrupted":
+            return f"{test.call(case)}: {ENDED['time']}."
+        if fault := _fault(test, case, answer):
+            return fault
+    if came.status in ("unfinished", "not run", "interrupted"):
+        why = ENDED.get(run.ended, f"its process ended ({run.ended})")
+        return f"{'Here' if came.status == 'unfinished' else 'Before this test'}, {why}."
+    if len(came.answers) != len(cases):
+        return "No answer came."
+    return test.too_slow([answer.seconds for answer in came.answers]) or ""
+
+
+def _fault(test: type[HiddenTest], case: Case, answer: Answer) -> str | None:
+    if answer.error is not None:
+        name, text = answer.error
+        if answer.error == _missing(test):
+            return f"{name}: {text}"
+        if name == "NotImplementedError":
+            return _not_answered(test.asks, text)
+        said = f"raised {name}: {text}".removesuffix(": ") if name else text or "no answer came"
+        return f"{test.call(case)}{' ' if name else ': '}{said}"
+    try:
+        came = unpack(answer.value)
+    except WireError:
+        return "What came back cannot be read."
+    return test.verdict(came, case)
+
+
+def _not_answered(name: str, text: str) -> str:
+    return f"{name} is not answered yet: {text}".removesuffix(": ")
+
+
+def _likely(test: type[HiddenTest], answers: list[Answer]) -> str:
+    """Name a known mistake, if what came is what it gives in every fixed case, and what no other one does."""
+    fixed = list(test.fixed())
+    if len(answers) < len(fixed) or test.understanding:
+        return ""
+    same = [sentence for sentence, mistake in test.mistakes.items() if _is_made(test, mistake, fixed, answers)]
+    return same[0] if len(same) == 1 else ""
+
+
+def _is_made(test: type[HiddenTest], mistake: Callable[..., object], cases: list[Case], answers: list[Answer]) -> bool:
+    try:
+        found = [(unpack(answer.value), case) for case, answer in zip(cases, answers, strict=False) if not answer.error]
+        facts = [test.facts(came, **copy.deepcopy(case)) if test.facts else came for came, case in found]
+        given = [mistake(**copy.deepcopy(case)) for case in cases]
+    except Exception:  # a mistake may well be one that fails, and an answer of a kind that nobody thought of
+        return False
+    same = (difference(one, other, dtype=False) is None for one, other in zip(facts, given, strict=False))
+    return len(facts) == len(cases) and all(same)
+
+
+def _missing(test: type[HiddenTest]) -> tuple[str, str]:
+    return "NameError", f"name '{test.asks}' is not defined"
+
+
+def _why_missing(name: str, run: RunResult, sources: Mapping[str, str]) -> str:
+    """Say what went wrong in the cell that should define a name; nothing if that is not known."""
+    defines = re.compile(rf"^(?:def|class) {name}\b|^{name} *=", re.MULTILINE)
+    for step in run.steps:
+        if step.status == "ok" or not defines.search(sources[step.cell]):
+            continue
+        if step.error and step.error[0] == "NotImplementedError":
+            return _not_answered(name, step.error[1])
+        return f"{name} is not there, because the cell that defines it {' '.join(_ends(step))}"
+    return ""
+
+
+def _ends(step: StepResult) -> Iterator[str]:
+    """Say how a cell ended, if not well."""
+    if step.status == "skipped":
+        yield "ends the notebook's process"
+    elif step.status == "interrupted":
+        yield "runs longer than a cell may"
+    elif step.error is not None:
+        yield "ends in an error:"
+        yield IN_CELL.sub(r" in line \1", ": ".join(part for part in step.error if part))
+    else:
+        yield "was not run to its end"

@@ -1,23 +1,15 @@
-"""The workers that run students' code: of this machine, or of any Dask cluster."""
+"""The workers that run students' code: processes of this machine, which talk through pipes."""
 
 import contextlib
 import json
+import multiprocessing
 import os
 from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 
-import dask
-from distributed import Client, Future, LocalCluster
-
 from ee559_course.grading.confinement import Limits, probe
-from ee559_course.grading.run.task import Task
-from ee559_course.grading.run.worker import UNCONFINED, run_submission
-
-SETTINGS = {
-    "distributed.scheduler.allowed-failures": 1,  # a submission whose worker dies is tried once more
-    "distributed.scheduler.worker-saturation": 1.0,  # and none waits on a worker that another one kills
-}
-SECONDS_TO_ANSWER = 10
+from ee559_course.grading.run.worker import UNCONFINED, run_submission, warm_up
 
 
 class GradingError(RuntimeError):
@@ -42,25 +34,26 @@ class PoolOptions:
 
 
 class Pool:
-    """Connected workers.
+    """Workers.
 
     Args:
-        client: Dask's.
         options: where code is run.
     """
 
-    def __init__(self, client: Client, options: PoolOptions) -> None:
-        self._client = client
+    def __init__(self, options: PoolOptions) -> None:
+        self.size = options.workers or _cores()
         self._settings = json.dumps({"limits": asdict(options.limits), "unconfined": options.unconfined})
+        self._executor = ProcessPoolExecutor(
+            self.size, multiprocessing.get_context("spawn"), initializer=warm_up, initargs=(self._settings,)
+        )
 
-    @property
-    def size(self) -> int:
-        """How many submissions run at the same time."""
-        return int(sum(self._client.nthreads().values()))
+    def submit(self, task: str) -> Future[str]:
+        """Let a worker grade a submission, see `run_submission`."""
+        return self._executor.submit(run_submission, task, self._settings)
 
-    def submit(self, task: Task) -> Future[str]:
-        """Let a worker run a submission; the future has a `RunResult` as JSON."""
-        return self._client.submit(run_submission, task.to_json(), self._settings, pure=False)
+    def close(self) -> None:
+        """End the workers."""
+        self._executor.shutdown(cancel_futures=True)
 
 
 @contextlib.contextmanager
@@ -70,36 +63,13 @@ def connect(options: PoolOptions) -> Iterator[Pool]:
     Raises:
         GradingError: there are none, or nothing confines students' code on one of them.
     """
-    with dask.config.set(SETTINGS), contextlib.ExitStack() as stack:
-        if options.scheduler is None:
-            address = stack.enter_context(
-                LocalCluster(
-                    n_workers=options.workers or _cores(),
-                    threads_per_worker=1,
-                    memory_limit=0,
-                    dashboard_address=None,
-                    scheduler_kwargs={
-                        "dashboard_address": "127.0.0.1:0"
-                    },  # it opens a port all the same, by default 8787
-                    silence_logs=50,
-                )
-            )
-        else:
-            address = options.scheduler
-        try:
-            client = stack.enter_context(Client(address, timeout=SECONDS_TO_ANSWER))
-        except (OSError, ValueError) as error:
-            raise GradingError(f"no scheduler answers at {options.scheduler}: {error}") from None
-        confined = client.run(_is_confined)
-        if not confined:
-            raise GradingError(f"the scheduler at {options.scheduler} has no workers: start some.")
-        if not all(confined.values()) and not options.unconfined:
-            raise GradingError(UNCONFINED)
-        yield Pool(client, options)
-
-
-def _is_confined() -> bool:
-    return probe().confined
+    if not probe().confined and not options.unconfined:
+        raise GradingError(UNCONFINED)
+    pool = Pool(options)
+    try:
+        yield pool
+    finally:
+        pool.close()
 
 
 def _cores() -> int:

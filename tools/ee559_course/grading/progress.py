@@ -39,7 +39,7 @@ def json_lines() -> Iterator[Listener]:
 def json_end(records: list[Record]) -> None:
     """Print a last line of JSON: how many submissions there are, graded, in quarantine and to be looked at."""
     graded = sum(record.graded for record in records)
-    flagged = sum(bool(record.flags) for record in records)
+    flagged = sum(bool(record.pending) for record in records)
     counts = {"total": len(records), "graded": graded, "quarantined": len(records) - graded, "to_look_at": flagged}
     print(json.dumps({"event": "ended", **counts}), flush=True)
 
@@ -52,7 +52,7 @@ def live_table(console: Console) -> Iterator[Listener]:
 
         def listen(event: Event) -> None:
             state.take(event)
-            if event.record is not None and (event.record.reason or event.record.flags):
+            if event.record is not None and (event.record.reason or event.record.pending):
                 live.console.print(_line(event.record), highlight=False)
 
         yield listen
@@ -70,7 +70,7 @@ class _State:
         self.running |= {event.student} if event.kind == "running" else set()
         if event.record is not None:
             self.running.discard(event.student)
-            self.flagged += bool(event.record.flags)
+            self.flagged += bool(event.record.pending)
         self.unchanged += event.kind == "unchanged"
         self.graded += event.kind == "graded"
         self.quarantined += event.kind == "quarantined"
@@ -119,7 +119,7 @@ def summary(console: Console, records: list[Record], show: Callable[[Record], bo
 
 def _line(record: Record) -> str:
     """Say in a line why a person should look at a submission; what a student wrote cannot format it."""
-    why = record.reason or f"look at it before its points count: {'; '.join(record.flags)}"
+    why = record.reason or f"look at it before its points count: {record.pending}"
     return f"[yellow]![/] {escape(_visible(record.student))}: {escape(_visible(why))}"
 
 

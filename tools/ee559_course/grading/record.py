@@ -1,13 +1,12 @@
 """What became of each submission, a JSON file each: what the next run knows of this one, and reports are made from."""
 
+import dataclasses
 import json
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
-
-HELD_BACK = "A person looks at this part before its points count."
 
 
 class Quarantine(Exception):
@@ -35,6 +34,9 @@ class TestMark:
         points: that were earned.
         max_points: that can be earned.
         message: the first thing that is wrong; empty when nothing is.
+        mistake: the one that the test knows, if all answers are as with it.
+        at: id of the student's cell and number of the line in it where an error arose: a claim of the student's
+            process, for the student alone.
     """
 
     __test__ = False  # pytest would take the class for one of its own
@@ -45,11 +47,8 @@ class TestMark:
     points: float
     max_points: float
     message: str = ""
-
-    @property
-    def held_back(self) -> bool:
-        """Whether its points wait for a person."""
-        return self.message == HELD_BACK
+    mistake: str = ""
+    at: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,8 @@ class Record:
         reason: why it could not be graded; empty when it was.
         remedy: what the instructor can do about that.
         notes: what was repaired before it was graded.
-        flags: why a person should look at it before the marks count.
+        added: what the notebook has beyond answers, readable; it costs no points.
+        pending: why a person must look at it before the marks count; empty when nobody must.
         ended: how the run ended if not at its end, such as ``killed: memory``.
         seconds: that the run took on the wall clock.
         cpu_seconds: of processor time that it took.
@@ -80,7 +80,8 @@ class Record:
     reason: str = ""
     remedy: str = ""
     notes: tuple[str, ...] = ()
-    flags: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    pending: str = ""
     ended: str = ""
     seconds: float = 0.0
     cpu_seconds: float = 0.0
@@ -120,13 +121,10 @@ def read_record(path: Path) -> Record | None:
     """Read a record; None if there is none, or none that is whole."""
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
-        record = Record(**fields)
-        return replace(
-            record,
-            tests=tuple(TestMark(**test) for test in fields["tests"]),
-            notes=tuple(record.notes),
-            flags=tuple(record.flags),
-        )
+        known = {field.name for field in dataclasses.fields(Record)}  # an older version had others too
+        record = Record(**{name: value for name, value in fields.items() if name in known})
+        tests = tuple(TestMark(**{**test, "at": test.get("at") and tuple(test["at"])}) for test in fields["tests"])
+        return replace(record, tests=tests, notes=tuple(record.notes), added=tuple(record.added))
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

@@ -1,8 +1,7 @@
 """The instructor's page about a practical: marks, what went wrong and how often, time, and what needs a look."""
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.grading.marks import ClassMarks, StudentMarks, read_marks
-from ee559_course.grading.outline import Outline, read_cells, read_outline
+from ee559_course.grading.outline import Outline, read_outline
 from ee559_course.grading.pages import number, render, write_page
 from ee559_course.grading.plots import Plot, histogram, shares
 from ee559_course.grading.record import Record, read_records
@@ -18,7 +17,6 @@ from ee559_course.grading.similarity import similar_pairs
 from ee559_course.grading.student_cells import plain
 
 MOST_ROWS, LONGEST_WORDS = 20, 200
-LOOKS_LIKE = re.compile(r"^✗ (\w+): .*It looks like this: (.*)$", re.MULTILINE)
 QUANTILES = (0, 25, 50, 75, 90, 100)
 
 
@@ -80,7 +78,8 @@ def write_report(course: CourseFolder, practical: str) -> Path:
         max_points=marks.max_points,
         graded=graded,
         quarantined=quarantined,
-        flagged=[record for record in runs if record.flags],
+        pending=[record for record in runs if record.pending],
+        added=[record for record in runs if record.added],
         ended=[record for record in runs if record.ended],
         repaired=[record for record in runs if record.notes],
         missing=missing,
@@ -90,10 +89,8 @@ def write_report(course: CourseFolder, practical: str) -> Path:
         parts=(parts := _part_rows(outline, graded)),
         parts_plot=_parts_plot(parts) if graded else None,
         tests=_test_rows(outline, runs),
-        mistakes=_mistakes(course, outline, [mark.student for mark in graded])[:MOST_ROWS],
-        messages=_common(
-            test.message for record in runs for test in record.tests if test.message and not test.held_back
-        )[:MOST_ROWS],
+        mistakes=_mistakes(runs)[:MOST_ROWS],
+        messages=_common(test.message for record in runs for test in record.tests if test.message)[:MOST_ROWS],
         costs=_costs(runs),
         quantiles=QUANTILES,
         slowest=sorted(runs, key=lambda record: -record.seconds)[:10],
@@ -167,8 +164,6 @@ def _test_rows(outline: Outline, runs: Sequence[Record]) -> list[TestRow]:
     messages: dict[str, list[str]] = {}
     for record in runs:
         for test in record.tests:
-            if test.held_back:
-                continue
             tried[test.cell] += 1
             if test.points < test.max_points:
                 messages.setdefault(test.cell, []).append(test.message)
@@ -185,32 +180,12 @@ def _common(messages: Iterable[str]) -> list[tuple[str, int]]:
     return Counter(map(_words, messages)).most_common()
 
 
-def _mistakes(course: CourseFolder, outline: Outline, students: Iterable[str]) -> list[tuple[str, str, int]]:
-    """Count the students whose checks name a mistake that the practical knows; nothing else that is printed counts."""
-    known = {name: part.mistakes for name, part in outline.checks.parts.items()}
-    counts: Counter[tuple[str, str]] = Counter()
-    for student in students:
-        counts.update(set(_named_mistakes(course.autograded(student, outline.practical), outline, known)))
-    return [(function, mistake, count) for (function, mistake), count in counts.most_common()]
-
-
-def _named_mistakes(
-    folder: Path, outline: Outline, known: Mapping[str, Mapping[str, object]]
-) -> Iterator[tuple[str, str]]:
-    try:
-        cells = read_cells(folder / f"{outline.practical}.ipynb").cells
-        printed = [
-            str(output.get("text", ""))
-            for cell in cells
-            if str(cell.get("id", "")).startswith("check-")
-            for output in cell.get("outputs", [])
-        ]
-    except (OSError, ValueError, AttributeError, KeyError, TypeError):
-        return
-    for function, said in LOOKS_LIKE.findall("\n".join(printed)):
-        for mistake in known.get(function, ()):
-            if said.startswith(mistake):
-                yield function, mistake
+def _mistakes(runs: Iterable[Record]) -> list[tuple[str, str, int]]:
+    """Count the students who make each mistake that a test knows."""
+    made: Counter[tuple[str, str]] = Counter()
+    for record in runs:
+        made.update({(f"{test.part}: {test.about}", test.mistake) for test in record.tests if test.mistake})
+    return [(where, mistake, count) for (where, mistake), count in made.most_common()]
 
 
 def _costs(runs: Sequence[Record]) -> list[tuple[str, list[str]]]:

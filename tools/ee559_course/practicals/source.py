@@ -161,23 +161,16 @@ def read_source(name: str, solutions: Path = SOLUTIONS) -> Source:
 
 @functools.lru_cache(maxsize=64)
 def _read(name: str, folder: Path, digest: str) -> Source:
-    from ee559_course.practicals.hidden import Forbidden, HiddenTest
+    from ee559_course.practicals.hidden import Forbidden
 
     path = folder / f"{name}.ipynb"
     try:
         notebook: NotebookNode = nbformat.read(path, as_version=4)
     except Exception as error:  # nbformat raises many kinds, and all mean the same here
         raise ReleaseError(f"{path.name}: not a notebook: {str(error).splitlines()[0]}") from error
-    module = _load(folder / TESTS, digest)
+    module = load_tests(folder / TESTS, digest)
     see = getattr(module, "SEE", {})
-    tests = [
-        each
-        for each in vars(module).values()
-        if isinstance(each, type)
-        and issubclass(each, HiddenTest)
-        and each is not HiddenTest
-        and each.__name__[0] != "_"
-    ]
+    tests = tests_in(module)
     parts = tuple(_parts(notebook, tests, see))
     if strange := sorted({test.part for test in tests} - {part.id for part in parts}):
         raise ReleaseError(
@@ -195,8 +188,12 @@ def _read(name: str, folder: Path, digest: str) -> Source:
     )
 
 
-def _load(path: Path, digest: str) -> ModuleType:
-    """Import the tests under a name of their own, which `inspect` can find the source by."""
+def load_tests(path: Path, digest: str) -> ModuleType:
+    """Import a practical's ``hidden_tests.py`` under a name of its own, which `inspect` can find the source by.
+
+    Raises:
+        ReleaseError: it fails.
+    """
     name = f"ee559_hidden_{path.parent.name}_{digest[:12]}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
@@ -209,6 +206,14 @@ def _load(path: Path, digest: str) -> ModuleType:
         del sys.modules[name]
         raise ReleaseError(f"{path.parent.name}/{TESTS}: {type(error).__name__}: {error}") from error
     return module
+
+
+def tests_in(module: ModuleType) -> "list[type[HiddenTest]]":
+    """Return the hidden tests that a module defines, in their order."""
+    from ee559_course.practicals.hidden import HiddenTest
+
+    found = (each for each in vars(module).values() if isinstance(each, type) and issubclass(each, HiddenTest))
+    return [each for each in found if each is not HiddenTest and each.__name__[0] != "_"]
 
 
 def _parts(notebook: NotebookNode, tests: "list[type[HiddenTest]]", see: Mapping[str, Any]) -> Iterator[Part]:

@@ -1,7 +1,8 @@
 """A process that has imported what notebooks import, and forks for each submission: the child starts warm.
 
 It stays single-threaded and computes nothing, so that a fork is safe, and it never runs a student's code itself. It
-does what a worker asks through a socket: ``fork`` (two pipes come with it), ``usage``, ``interrupt``, ``stop``.
+does what a worker asks through a socket: ``fork`` a student's process or ``clean`` one for a job (two pipes come with
+either), ``usage``, ``interrupt``, ``stop``.
 """
 
 import json
@@ -27,8 +28,13 @@ from ee559_course.grading.confinement import (
     prepare_server,
     remove_scratch,
 )
-from ee559_course.grading.run.preload import preload
-from ee559_course.grading.run.student import serve
+from ee559_course.grading.confinement.bubblewrap import OWN_PACKAGE
+from ee559_course.grading.run.preload import OWN, preload
+from ee559_course.imports import leave_out_iri_grammar
+
+MIB = 2**20
+CLEAN = Limits(cpu_seconds=600, memory_bytes=3000 * MIB, file_bytes=64 * MIB, files=100, processes=16)
+"""What a job may use; what is read of a submission is limited before, and its judgement may train networks."""
 
 
 class _Server:
@@ -57,8 +63,10 @@ class _Server:
 
     def _do(self, command: dict[str, Any], fds: list[int]) -> dict[str, Any]:
         match command:
-            case {"do": "fork"}:
-                return self._fork(*fds)
+            case {"do": "fork", "programs": bool(programs)}:
+                return self._fork(*fds, programs=programs)
+            case {"do": "clean", "job": str(job)}:
+                return self._fork(*fds, job=job)
             case {"do": "usage"}:
                 return asdict(find_usage(self._scratch, self._child, self._limits))
             case {"do": "interrupt"}:
@@ -66,34 +74,41 @@ class _Server:
                 return {}
             case {"do": "stop", "patience": float(patience)}:
                 return self._stop(patience)
-        raise ValueError(f"expected fork, usage, interrupt or stop, got {command}")
+        raise ValueError(f"expected fork, clean, usage, interrupt or stop, got {command}")
 
-    def _fork(self, commands: int, events: int) -> dict[str, Any]:
+    def _fork(self, commands: int, events: int, *, programs: bool = False, job: str = "") -> dict[str, Any]:
+        limits = CLEAN if job else self._limits
         self._scratch = make_scratch(self._scratch_root)
-        self._group = Cgroup(self._confinement, self._limits)
+        self._group = Cgroup(self._confinement, limits)
         self._group.create()
         self._child = os.fork()
         if self._child == 0:
-            self._be_the_child(commands, events)
+            self._be_the_child(commands, events, limits, programs, job)
         os.close(commands)
         os.close(events)
         return {}
 
-    def _be_the_child(self, commands: int, events: int) -> None:
+    def _be_the_child(self, commands: int, events: int, limits: Limits, programs: bool, job: str) -> None:
         """Confine this process and serve; it never returns."""
         try:
-            self._confine(commands, events)
+            self._confine(commands, events, limits, programs, [OWN_PACKAGE] if job else [])
             with os.fdopen(commands, "rb") as in_, os.fdopen(events, "wb") as out:
-                serve(in_, out, self._scratch)
+                from ee559_course.grading.run import clean, student  # preloaded
+
+                if job:
+                    clean.serve(job, in_, out, self._scratch)
+                else:
+                    student.serve(in_, out, self._scratch)
         except BaseException:
             traceback.print_exc()
         finally:
             os._exit(0)
 
-    def _confine(self, commands: int, events: int) -> None:
+    def _confine(self, commands: int, events: int, limits: Limits, programs: bool, more: list[Path]) -> None:
         try:
             self._group.add(os.getpid())
-            confine(self._confinement, self._scratch, self._readable, self._limits, {commands, events})
+            readable = [*self._readable, *more]
+            confine(self._confinement, self._scratch, readable, limits, {commands, events}, programs=programs)
         except BaseException as error:
             os.write(events, json.dumps({"failed": f"{type(error).__name__}: {error}"}).encode() + b"\n")
             raise
@@ -119,7 +134,8 @@ def main() -> None:
     """Serve on the socket whose number is the first argument; the second has the settings as JSON."""
     prepare_server()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the worker's business
-    preload()
+    leave_out_iri_grammar()
+    preload(OWN)
     with socket.socket(fileno=int(sys.argv[1])) as channel:
         _Server(channel, json.loads(sys.argv[2])).run()
 

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol
@@ -42,10 +42,13 @@ class Pipes(NamedTuple):
 
 
 class Host(Protocol):
-    """Starts one student's process at a time, in a folder of its own."""
+    """Starts one process at a time, in a folder of its own."""
 
-    def start(self) -> Pipes:
-        """Start a process."""
+    def start(self, programs: bool = True) -> Pipes:
+        """Start a student's process, which may start programs or not."""
+
+    def start_clean(self, job: str) -> Pipes:
+        """Start a process for a job of `ee559_course.grading.run.clean`, which runs none of a student's code."""
 
     def usage(self) -> Usage:
         """Say what the process and its children use."""
@@ -124,18 +127,25 @@ class ForkServer:
             f"{printed[-1][-LONGEST_WORDS:]}. Run `ee559 doctor`: it says what this machine lacks."
         )
 
-    def _ask(self, do: str, fds: Sequence[int] = (), **fields: float) -> dict[str, Any]:
+    def _ask(self, do: str, fds: Sequence[int] = (), **fields: Any) -> dict[str, Any]:
         try:
             socket.send_fds(self._channel, [json.dumps({"do": do, **fields}).encode()], fds)
             return self._read()
         except OSError as error:
             raise self._gone() from error
 
-    def start(self) -> Pipes:
-        """Fork a process."""
+    def start(self, programs: bool = True) -> Pipes:
+        """Fork a student's process."""
+        return self._start("fork", programs=programs)
+
+    def start_clean(self, job: str) -> Pipes:
+        """Fork a process for a job."""
+        return self._start("clean", job=job)
+
+    def _start(self, do: str, **fields: Any) -> Pipes:
         commands, events = os.pipe(), os.pipe()
         try:
-            self._ask("fork", (commands[0], events[1]))
+            self._ask(do, (commands[0], events[1]), **fields)
         except HostError:
             os.close(commands[1])
             os.close(events[0])
@@ -175,10 +185,17 @@ class FreshPython:
 
     _process: subprocess.Popen[bytes]
 
-    def start(self) -> Pipes:
-        """Start a Python."""
+    def start(self, programs: bool = True) -> Pipes:
+        """Start a Python; it may always start programs."""
+        return self._start("ee559_course.grading.run.student", lambda scratch: str(scratch))
+
+    def start_clean(self, job: str) -> Pipes:
+        """Start a Python for a job."""
+        return self._start("ee559_course.grading.run.clean", lambda scratch: job)
+
+    def _start(self, module: str, argument: Callable[[Path], str]) -> Pipes:
         self._scratch = Path(tempfile.mkdtemp(prefix="ee559-grading-"))
-        command = [sys.executable, "-m", "ee559_course.grading.run.student", str(self._scratch)]
+        command = [sys.executable, "-m", module, argument(self._scratch)]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=self._scratch
         )

@@ -12,6 +12,7 @@ from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import RichOutput
+from IPython.utils.text import SList
 from matplotlib_inline.backend_inline import configure_inline_support
 from traitlets import Type
 from traitlets.config import Config
@@ -134,15 +135,19 @@ class _Hook(DisplayHook):
 
 
 class NotebookShell(InteractiveShell):
-    """Runs the cells of one notebook; `screen` takes what they show."""
+    """Runs the cells of one notebook; `screen` takes what they show. In a `quiet` one, nothing is to be shown."""
 
     screen: Screen
+    quiet = False
     catching: list[RichOutput] | None = None
     display_pub_class = Type(_Publisher)
     displayhook_class = Type(_Hook)
 
     def system(self, command: str) -> None:
-        """Run ``!command`` without a terminal, and show what it prints."""
+        """Run ``!command`` without a terminal, and show what it prints; in a quiet shell, where none can, do not."""
+        if self.quiet:
+            self.user_ns["_exit_code"] = 1
+            return
         done = subprocess.run(
             self.var_expand(command, depth=1),  # type: ignore[no-untyped-call]
             shell=True,
@@ -153,11 +158,25 @@ class NotebookShell(InteractiveShell):
         print(done.stdout.decode(errors="replace"), end="")
         self.user_ns["_exit_code"] = done.returncode
 
+    def getoutput(self, command: str, split: bool = True, depth: int = 0) -> Any:
+        """Run ``x = !command``, with no output in a quiet shell."""
+        return SList() if self.quiet else super().getoutput(command, split, depth + 1)  # type: ignore[no-untyped-call]
+
     def enable_gui(self, gui: object = None) -> None:
         """Accept what ``%matplotlib`` asks for; there is no window."""
 
     def ask_exit(self) -> None:
         """Go on: ``exit()`` in a notebook must not cost what comes after it."""
+
+    def showtraceback(self, *arguments: Any, **options: Any) -> None:
+        """Show an error, which takes long, where somebody is to see it."""
+        if not self.quiet:
+            super().showtraceback(*arguments, **options)
+
+    def showsyntaxerror(self, *arguments: Any, **options: Any) -> None:
+        """Show an error of syntax."""
+        if not self.quiet:
+            super().showsyntaxerror(*arguments, **options)  # type: ignore[no-untyped-call]
 
     def _showtraceback(self, etype: type[BaseException], evalue: object, stb: list[str]) -> None:
         self.screen.put(
@@ -165,9 +184,9 @@ class NotebookShell(InteractiveShell):
         )
 
 
-def make_shell() -> NotebookShell:
-    """Make the shell of this process; it keeps no history on the disk, and plots go into the notebook."""
-    matplotlib.use("module://matplotlib_inline.backend_inline")
+def make_shell(quiet: bool = False) -> NotebookShell:
+    """Make the shell of this process; it keeps no history on the disk, and plots go into the notebook, or nowhere."""
+    matplotlib.use("agg" if quiet else "module://matplotlib_inline.backend_inline")
     settings = Config()
     settings.HistoryManager.enabled = False
     settings.InteractiveShell.colors = "nocolor"
@@ -175,15 +194,21 @@ def make_shell() -> NotebookShell:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         shell: NotebookShell = NotebookShell.instance(config=settings)
-        configure_inline_support(shell, "inline")
+        shell.quiet = quiet
+        if not quiet:
+            configure_inline_support(shell, "inline")
     return shell
 
 
-def run_cell(shell: NotebookShell, source: str) -> bool:
-    """Run a cell; say whether it came to its end without an exception."""
+def run_cell(shell: NotebookShell, source: str) -> BaseException | None:
+    """Run a cell; return the error that it ends in, if it does."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = shell.screen.stream("stdout"), shell.screen.stream("stderr")
     try:
-        return bool(shell.run_cell(source, store_history=True).success)  # type: ignore[no-untyped-call]
+        result = shell.run_cell(source, store_history=True)  # type: ignore[no-untyped-call]
+        if shell.quiet and "matplotlib.pyplot" in sys.modules:
+            sys.modules["matplotlib.pyplot"].close("all")
+        error: BaseException | None = result.error_before_exec or result.error_in_exec
+        return error
     finally:
         sys.stdout, sys.stderr = before

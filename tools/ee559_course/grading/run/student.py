@@ -1,25 +1,30 @@
 """The student's side: runs the cells that come through one pipe, and answers through another.
 
 Nothing here is trusted once a student's code has run: whatever leaves by the pipe is a claim, which the grader judges
-by its value. The messages are lines of JSON. In: a ``file`` to write, ``run`` a cell, ``ask`` one case of a question.
-Out: ``show`` an output, ``done`` with a cell or a case.
+by its value. The messages are lines of JSON. In: ``begin``, a ``file`` to write, ``run`` a cell, ``ask`` a question.
+Out: ``ready``, ``show`` an output, an ``answer`` or ``error`` for each case, ``done`` with a cell or a question.
 """
 
+import contextlib
+import functools
+import inspect
 import json
 import os
 import random
 import signal
 import sys
-import types
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from ee559.practicals.wire import pack, unpack
+import torch
+from ee559.practicals.forbidding import Forbidden, forbid
+from torch.utils.data import DataLoader
 
+from ee559_course.grading.run.answering import Answerer, Before, described
+from ee559_course.grading.run.place import Places
 from ee559_course.grading.run.shell import LARGEST_STREAM, NotebookShell, Screen, make_shell, run_cell
 
 PRINTED = "printed.txt"  # what is printed below Python, by programs that the student's code starts
@@ -38,40 +43,57 @@ def serve(commands: BinaryIO, events: BinaryIO, scratch: Path) -> None:
         events.write(json.dumps(event).encode() + b"\n")
         events.flush()
 
-    interrupt = _Interrupt()
-    printed = _use_streams_of_its_own(scratch / PRINTED)
+    forbidden = json.loads(commands.readline())["begin"]
+    quiet = forbidden is not None
+    printed = _use_streams_of_its_own(scratch / PRINTED, quiet)
+    _do_as_when_graded()
+    before = Before()
+    if quiet:
+        forbid(Forbidden(tuple(forbidden["operators"]), forbidden["autograd"], tuple(forbidden["functions"]))).keep()
     random.seed()
     np.random.seed()
-    shell = make_shell()
-    shell.screen = Screen(lambda output: tell(show=output))
-    asked: dict[str, Callable[..., object]] = {}
+    shell = make_shell(quiet)
+    shell.screen = Screen((lambda output: None) if quiet else (lambda output: tell(show=output)))
+    places = Places(shell)
+    answerer = Answerer(before, shell.user_ns, tell, places.of, shell.screen.stream("stdout"))
+    interrupt = _Interrupt(answerer)
     tell(ready=True)
+    number = 0
     for line in commands:
         command = json.loads(line)
         if "file" in command:
             (scratch / Path(command["file"]).name).write_text(command["text"], encoding="utf-8")
             continue
+        interrupt.listen()
+        if "ask" in command:
+            tell(**answerer.ask(command["ask"]))
+            continue
         shell.screen.begin()
         done: dict[str, Any] = {"done": "error"}
-        try:
-            with interrupt.allowed():
-                match command:
-                    case {"run": str(source)}:
-                        done = {"done": "ok" if run_cell(shell, source) else "error"}
-                    case {"ask": str(source), "case": case}:
-                        done = _answer(shell, source, case, asked)
-        except BaseException:  # Ctrl+C when the code had just ended, or an error that cannot be shown
-            pass
-        shell.screen.write("stdout", os.read(printed, LARGEST_STREAM).decode(errors="replace"))
+        with contextlib.suppress(BaseException), interrupt.allowed():  # Ctrl+C when the code had just ended, perhaps
+            done = _run(shell, command["run"])
+        places.ran(number)
+        number += 1
+        if printed is not None:
+            shell.screen.write("stdout", os.read(printed, LARGEST_STREAM).decode(errors="replace"))
         shell.screen.flush()
         tell(**done)
+    answerer.end()
+
+
+def _run(shell: NotebookShell, source: str) -> dict[str, Any]:
+    error = run_cell(shell, source)
+    return {"done": "ok"} if error is None else {"done": "error", "error": described(error)}
 
 
 class _Interrupt:
-    """Lets Ctrl+C through while a student's code runs, and at no other time."""
+    """Lets Ctrl+C through while a student's code runs, here or in the fork that answers, and at no other time."""
 
-    def __init__(self) -> None:
-        self._allowed = False
+    def __init__(self, answerer: Answerer) -> None:
+        self._answerer, self._allowed = answerer, False
+
+    def listen(self) -> None:
+        """Listen to Ctrl+C, whatever the code before has done about it."""
         signal.signal(signal.SIGINT, self._handle)
 
     @contextmanager
@@ -85,49 +107,40 @@ class _Interrupt:
     def _handle(self, number: int, frame: object) -> None:
         if self._allowed:
             raise KeyboardInterrupt
+        self._answerer.interrupt()
 
 
-def _use_streams_of_its_own(path: Path) -> int:
+def _do_as_when_graded() -> None:
+    """Let ``torch.compile`` do nothing, for it needs a compiler, and data loaders work in this process alone."""
+
+    def compile(model: Any = None, **options: Any) -> Any:
+        return model if model is not None else lambda function: function
+
+    torch.compile = compile
+    torch.nn.Module.compile = lambda self, *arguments, **options: None  # type: ignore[method-assign]
+    whole = DataLoader.__init__
+    alone = {"num_workers": 0, "prefetch_factor": None, "persistent_workers": False, "multiprocessing_context": None}
+    signature = inspect.signature(whole)
+
+    @functools.wraps(whole)
+    def init(self: Any, *arguments: Any, **options: Any) -> None:
+        bound = signature.bind(self, *arguments, **options)
+        if bound.arguments.get("num_workers"):
+            bound.arguments |= {**alone, "timeout": 0}
+        whole(*bound.args, **bound.kwargs)
+
+    DataLoader.__init__ = init  # type: ignore[method-assign]
+
+
+def _use_streams_of_its_own(path: Path, quiet: bool) -> int | None:
     """Let what is printed below Python go to a file, and return where that can be read; there is no input."""
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    printed = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    printed = nothing if quiet else os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
     for source, target in ((nothing, 0), (printed, 1), (printed, 2)):
         os.dup2(source, target)
-    os.close(nothing)
-    os.close(printed)
-    return os.open(path, os.O_RDONLY)
-
-
-def _answer(shell: NotebookShell, source: str, case: Any, asked: dict[str, Callable[..., object]]) -> dict[str, Any]:
-    """Call a question with a case, in the student's namespace; what it prints is shown."""
-    before = sys.stdout, sys.stderr
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            sys.stdout = sys.stderr = shell.screen.stream("stdout")
-            if source not in asked:
-                asked[source] = _function(source, shell.user_ns)
-            given: Any = unpack(case)
-            return {"done": "ok", "value": pack(asked[source](**given))}
-        except BaseException as error:  # whatever a student's code raises is what came
-            return {"done": "error", "error": [type(error).__name__[:200], _text_of(error)]}
-        finally:
-            sys.stdout, sys.stderr = before
-
-
-def _text_of(error: BaseException) -> str:
-    try:
-        return str(error)[:2000]
-    except BaseException:  # an error of the student's own may do anything
-        return ""
-
-
-def _function(source: str, namespace: dict[str, Any]) -> Callable[..., object]:
-    """Define a function whose global names are those of a namespace, without adding its own name to it."""
-    defined: dict[str, Any] = {}
-    exec(compile(source, "<question>", "exec"), defined)
-    made = next(value for value in defined.values() if isinstance(value, types.FunctionType))
-    return types.FunctionType(made.__code__, namespace, made.__name__, made.__defaults__)
+    for each in {nothing, printed} - {0, 1, 2}:
+        os.close(each)
+    return None if quiet else os.open(path, os.O_RDONLY)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Run one submission in a student's process, within its limits, and end whatever is left of it."""
+"""Run the cells of a submission in a student's process, ask it questions, and end whatever is left of it."""
 
 import json
 import time
@@ -8,7 +8,7 @@ from typing import Any
 from ee559_course.grading.confinement import Limits
 from ee559_course.grading.run.conversation import Conversation, TalkedTooMuch, clean_output, clean_text
 from ee559_course.grading.run.host import Host, HostError
-from ee559_course.grading.run.task import Answer, Output, RunResult, Status, Step, StepResult, Task
+from ee559_course.grading.run.task import Answer, Asked, Output, Question, RunResult, Step, StepResult, Task
 
 SECONDS_TO_BEGIN = 60.0
 SECONDS_TO_GIVE_WAY = 3.0
@@ -17,6 +17,8 @@ SECONDS_BETWEEN_LOOKS = 0.25
 MOST_SHOWN = 32_000_000  # characters; the process has limits of its own, which its code could get round
 MOST_OUTPUTS = 3_000  # of a step
 ENDED = {"file_bytes": "disk", "files": "disk", "memory_bytes": "memory"}
+LAST_LINE = 100_000
+KILLED = "its process was ended"
 
 
 @dataclass
@@ -26,34 +28,38 @@ class _Ended(Exception):
     why: str
 
 
-def run_task(host: Host, task: Task, limits: Limits) -> RunResult:
-    """Run all steps of a submission, one after the other.
+def run_task(host: Host, task: Task, limits: Limits, end: float = float("inf")) -> RunResult:
+    """Run all steps of a submission, one after the other, and ask all questions.
 
     Args:
         host: starts the process.
-        task: the steps.
+        task: the steps and questions.
         limits: what the process may use.
+        end: moment of `time.monotonic` at which it is ended.
 
     Raises:
         HostError: the process could not be started.
     """
-    return _Run(host, task, limits).go()
+    return _Run(host, task, limits, end).go()
 
 
 class _Run:
-    def __init__(self, host: Host, task: Task, limits: Limits) -> None:
-        self._host, self._task, self._limits = host, task, limits
-        self._result = RunResult(task.key, [StepResult(step.cell) for step in task.steps])
+    def __init__(self, host: Host, task: Task, limits: Limits, end: float) -> None:
+        self._host, self._task, self._limits, self._end = host, task, limits, end
+        asked = {question.test: Asked() for question in task.questions}
+        self._result = RunResult([StepResult(step.cell) for step in task.steps], asked)
         self._shown = 0
 
     def go(self) -> RunResult:
-        """Start the process, do the steps, stop it."""
+        """Start the process, do the steps, ask the questions, stop it."""
         started = time.monotonic()
-        self._talk = Conversation(self._host.start())
+        self._talk = Conversation(self._host.start(programs=self._task.forbidden is None))
         try:
             self._begin()
             for step, result in zip(self._task.steps, self._result.steps, strict=True):
                 self._do(step, result)
+            for question in self._task.questions:
+                self._ask(question, self._result.asked[question.test])
         except _Ended as error:
             self._result.ended = error.why
         except TalkedTooMuch:
@@ -69,6 +75,7 @@ class _Run:
         return self._result
 
     def _begin(self) -> None:
+        self._talk.say({"begin": self._task.forbidden})
         said = self._talk.hear(SECONDS_TO_BEGIN) or {}
         if said.get("ready") is not True:
             raise HostError(f"a student's process did not start: {said.get('failed', 'it says nothing')}.")
@@ -77,26 +84,39 @@ class _Run:
 
     def _do(self, step: Step, result: StepResult) -> None:
         result.status = "unfinished"
-        status: Status = "ok"
-        commands: list[dict[str, Any]] = [{"run": step.source}]
-        if step.cases is not None:
-            commands = [{"ask": step.source, "case": case} for case in step.cases]
-        deadline = time.monotonic() + self._task.step_seconds
-        for command in commands:
-            before = self._host.usage().cpu_seconds if step.timed else 0.0
-            done, in_time = self._exchange(command, deadline, result.outputs)
-            if step.cases is not None:
-                used = self._host.usage().cpu_seconds - before if step.timed else 0.0
-                result.answers.append(_read_answer(done, used))
-            if not in_time:
-                status = "interrupted"
-                break
-            if done["done"] != "ok":
-                status = "error"
-                break
-        result.status = status
+        done, in_time = self._exchange({"run": step.source}, time.monotonic() + self._task.step_seconds, result.outputs)
+        result.error = _read_error(done.get("error"))
+        result.status = "interrupted" if not in_time else "ok" if done["done"] == "ok" else "error"
 
-    def _exchange(self, command: dict[str, Any], deadline: float, outputs: list[Output]) -> tuple[dict[str, Any], bool]:
+    def _ask(self, question: Question, result: Asked) -> None:
+        """Ask a question; one whose answers are timed is asked case by case, each in a fork of its own."""
+        result.status = "unfinished"
+        deadline = time.monotonic() + self._task.step_seconds
+        wanted = {"asks": question.asks, "answer": question.answer, "fresh": question.timed}
+        for cases in [[case] for case in question.cases] if question.timed else [question.cases]:
+            before = self._host.usage().cpu_seconds if question.timed else 0.0
+            events: list[dict[str, Any]] = []
+            done, in_time = self._exchange({"ask": {**wanted, "cases": cases}}, deadline, [], events)
+            used = self._host.usage().cpu_seconds - before if question.timed else 0.0
+            result.answers += [_read_answer(event, used) for event in events[: len(cases)]]
+            result.at = next((place for event in events if (place := self._place(event.get("at")))), None)
+            if done["done"] != "ok":
+                result.answers.append(Answer(error=("", f"{KILLED}{_how(done.get('status'))}"), seconds=used))
+            if not in_time:
+                result.status = "interrupted"
+                return
+            if any(answer.error for answer in result.answers):
+                result.status = "error"
+                return
+        result.status = "ok"
+
+    def _exchange(
+        self,
+        command: dict[str, Any],
+        deadline: float,
+        outputs: list[Output],
+        events: list[Any] | None = None,
+    ) -> tuple[dict[str, Any], bool]:
         """Send a command and wait for its end; return that, and whether it came in time."""
         self._talk.say(command)
         in_time, looked, used = True, time.monotonic(), self._result.cpu_seconds
@@ -105,13 +125,17 @@ class _Run:
             now = time.monotonic()
             if event is not None and isinstance(event.get("done"), str):
                 return event, in_time
-            if event is not None:
-                self._show(outputs, clean_output(event.get("show")))
+            if event is not None and "show" in event:
+                self._show(outputs, clean_output(event["show"]))
+            elif event and events is not None:
+                events.append(event)
             if self._talk.over:
                 raise _Ended("itself")
             if now - looked >= SECONDS_BETWEEN_LOOKS:
                 looked = now
                 self._look()
+            if now > self._end:
+                raise _Ended("all time")
             if now > deadline:
                 if not in_time:
                     raise _Ended("time")
@@ -119,6 +143,13 @@ class _Run:
                 self._result.waited = self._result.cpu_seconds - used < self._task.step_seconds / 2
                 self._host.interrupt()
                 in_time, deadline = False, now + SECONDS_TO_GIVE_WAY
+
+    def _place(self, claimed: Any) -> tuple[str, int] | None:
+        """Read in which cell and line an error is said to have arisen."""
+        match claimed:
+            case [int(cell), int(line)] if 0 <= cell < len(self._task.steps) and 0 < line < LAST_LINE:
+                return self._task.steps[cell].cell, line
+        return None
 
     def _show(self, outputs: list[Output], output: Output | None) -> None:
         """Keep an output, while there is room for it."""
@@ -139,13 +170,21 @@ class _Run:
             raise _Ended(ENDED[exceeded])
 
 
-def _read_answer(done: dict[str, Any], seconds: float) -> Answer:
-    match done:
-        case {"done": "ok", "value": value}:
-            return Answer(value=value, seconds=seconds)
-        case {"error": [str(name), str(text)]}:
-            return Answer(error=(clean_text(name), clean_text(text)), seconds=seconds)
-    return Answer(error=("", ""), seconds=seconds)
+def _read_answer(event: dict[str, Any], seconds: float) -> Answer:
+    if "answer" in event:
+        return Answer(event["answer"], seconds=seconds)
+    return Answer(error=_read_error(event.get("error")) or ("", ""), seconds=seconds)
+
+
+def _read_error(claimed: Any) -> tuple[str, str] | None:
+    match claimed:
+        case [str(name), str(text)]:
+            return clean_text(name)[:200], clean_text(text)[:2000]
+    return None
+
+
+def _how(status: Any) -> str:
+    return f" by signal {-status}" if type(status) is int and -65 < status < 0 else ""
 
 
 def _add(outputs: list[Output], output: Output) -> None:

@@ -1,6 +1,7 @@
-"""What a worker is given and what it gives back: one submission's cells and questions, as JSON."""
+"""What a run of a submission is given and what it gives back: its cells and the questions to them, as JSON."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -9,46 +10,54 @@ Output = dict[str, Any]
 
 @dataclass(frozen=True)
 class Step:
-    """One cell of the notebook.
+    """One cell of code of the notebook.
 
     Attributes:
         cell: its id.
-        source: the student's code to run; for a question, the function that asks it.
-        cases: for a question, what it is called with, packed (see ``ee559.practicals.wire``); None for code to run.
-        timed: whether each answer's processor time is measured.
+        source: to run.
     """
 
     cell: str
     source: str
-    cases: list[Any] | None = None
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a hidden test asks, when all cells have been run.
+
+    Attributes:
+        test: id of the test's cell.
+        asks: the name, in the notebook, of what is tried.
+        answer: source of the function that tries it.
+        cases: what that is called with, packed (see ``ee559.practicals.wire``).
+        timed: whether each answer's processor time is measured.
+    """
+
+    test: str
+    asks: str
+    answer: str
+    cases: list[Any]
     timed: bool = False
 
 
 @dataclass(frozen=True)
 class Task:
-    """One submission, without a name.
+    """One run.
 
     Attributes:
-        key: says which submission it is, to the grader only.
         steps: in the order of the notebook.
+        questions: asked when all steps are done.
         files: texts that lie beside the notebook, by name.
-        step_seconds: wall-clock time that one step may take.
+        forbidden: what is refused from before the first step, as the fields of `Forbidden`; starting programs is
+            refused then as well, and nothing that a step shows is kept. None: nothing is.
+        step_seconds: wall-clock time that one step or one question may take.
     """
 
-    key: str
     steps: list[Step]
-    files: dict[str, str] = field(default_factory=dict)
+    questions: list[Question] = field(default_factory=list)
+    files: Mapping[str, str] = field(default_factory=dict)
+    forbidden: Mapping[str, Any] | None = None
     step_seconds: float = 120.0
-
-    def to_json(self) -> str:
-        """Write the task."""
-        return json.dumps(vars(self), default=vars)
-
-    @classmethod
-    def from_json(cls, text: str) -> "Task":
-        """Read a task."""
-        fields = json.loads(text)
-        return cls(**{**fields, "steps": [Step(**step) for step in fields["steps"]]})
 
 
 @dataclass(frozen=True)
@@ -66,7 +75,7 @@ class Answer:
     seconds: float = 0.0
 
 
-Status = Literal["ok", "error", "interrupted", "unfinished", "not run"]
+Status = Literal["ok", "error", "interrupted", "unfinished", "skipped", "not run"]
 
 
 @dataclass
@@ -76,33 +85,50 @@ class StepResult:
     Attributes:
         cell: its id.
         status: ``error`` if the code raised, ``interrupted`` if it took too long and gave way, ``unfinished`` if the
-            process ended in it, ``not run`` if it had ended before.
+            process ended in it, ``skipped`` if it was left out because it had ended the process before, ``not run`` if
+            the process had ended before.
         outputs: what it showed, as a notebook keeps it.
-        answers: one for each case that was answered.
+        error: name and text of the exception, if one was raised.
     """
 
     cell: str
     status: Status = "not run"
     outputs: list[Output] = field(default_factory=list)
+    error: tuple[str, str] | None = None
+
+
+@dataclass
+class Asked:
+    """What became of one question.
+
+    Attributes:
+        status: as of a step; ``error`` if a case's answer is an error.
+        answers: one for each case that was answered.
+        at: id of the cell and number of the line in it where an error arose, if that is known: a claim of the
+            student's process.
+    """
+
+    status: Status = "not run"
     answers: list[Answer] = field(default_factory=list)
+    at: tuple[str, int] | None = None
 
 
 @dataclass
 class RunResult:
-    """What became of a submission.
+    """What became of a run.
 
     Attributes:
-        key: of the task.
         steps: in the order of the task.
-        ended: empty if all steps were run; otherwise why they were not, such as ``memory``.
+        asked: what became of each question, by test.
+        ended: empty if all was done; otherwise why it was not, such as ``memory``.
         waited: whether it ran out of wall-clock time while it had little of the processor: a loaded machine, perhaps.
         seconds: on the wall clock.
         cpu_seconds: of processor time.
         peak_memory: in bytes.
     """
 
-    key: str
     steps: list[StepResult] = field(default_factory=list)
+    asked: dict[str, Asked] = field(default_factory=dict)
     ended: str = ""
     waited: bool = False
     seconds: float = 0.0
@@ -117,8 +143,18 @@ class RunResult:
     def from_json(cls, text: str) -> "RunResult":
         """Read a result that `to_json` wrote."""
         fields = json.loads(text)
-        steps = [
-            StepResult(**{**step, "answers": [Answer(**answer) for answer in step["answers"]]})
-            for step in fields["steps"]
-        ]
-        return cls(**{**fields, "steps": steps})
+        steps = [StepResult(**{**step, "error": _pair(step["error"])}) for step in fields["steps"]]
+        asked = {
+            test: Asked(each["status"], [_answer(answer) for answer in each["answers"]], _pair(each["at"]))
+            for test, each in fields["asked"].items()
+        }
+        return cls(**{**fields, "steps": steps, "asked": asked})
+
+
+def _answer(fields: dict[str, Any]) -> Answer:
+    return Answer(**{**fields, "error": _pair(fields["error"])})
+
+
+def _pair(read: Any) -> Any:
+    """Make a tuple of what JSON has made a list of."""
+    return None if read is None else tuple(read)

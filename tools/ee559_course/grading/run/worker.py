@@ -1,4 +1,4 @@
-"""What a Dask worker does: it keeps a warm host, and runs one submission after the other."""
+"""What a worker does: it keeps a warm host, and grades one submission after the other."""
 
 import contextlib
 import json
@@ -10,14 +10,14 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 from platformdirs import user_cache_path
 
 from ee559_course.grading.confinement import Confinement, Limits, cgroup_home, probe
 from ee559_course.grading.run.host import ForkServer, FreshPython, Host, HostError
-from ee559_course.grading.run.supervise import run_task
-from ee559_course.grading.run.task import Task
+from ee559_course.grading.run.submission import grade_one
 
 SCRATCH = "ee559-grading-"
 SECONDS_TO_KEEP = 3600  # a worker in another container may share the folder, and has a process id of another kind
@@ -66,22 +66,23 @@ class Worker:
         self._host: Host | None = None
         os.environ["EE559_CACHE"] = str(_unpacked_mnist())  # all submissions read MNIST where it is unpacked already
 
-    def run(self, task: Task) -> str:
-        """Run a submission, in a new host if the old one is gone; return the result as JSON.
+    def run(self, task: str) -> str:
+        """Grade a submission, in a new host if the old one is gone; return the result as JSON.
 
         Raises:
             HostError: there is no process to run it in, and trying again did not help.
         """
+        fields = json.loads(task)
         try:
-            return self._run_once(task)
+            return self._run_once(fields)
         except HostError:
             self._close_host()
-            return self._run_once(task)
+            return self._run_once(fields)
 
-    def _run_once(self, task: Task) -> str:
+    def _run_once(self, fields: dict[str, Any]) -> str:
         if self._host is None:
             self._host = self._new_host()
-        return run_task(self._host, task, self._limits).to_json()
+        return json.dumps(grade_one(self._host, fields, self._limits))
 
     def _new_host(self) -> Host:
         if not hasattr(os, "fork"):
@@ -92,6 +93,11 @@ class Worker:
         if self._host is not None:
             self._host.close()
             self._host = None
+
+    def warm_up(self) -> None:
+        """Start the host, and do not wait for it."""
+        if self._host is None:
+            self._host = self._new_host()
 
     def close(self) -> None:
         """End the host, and leave nothing behind."""
@@ -113,18 +119,27 @@ _here = threading.local()
 
 
 def run_submission(task: str, settings: str) -> str:
-    """Run one submission in this thread's worker.
+    """Grade one submission in this thread's worker.
 
     Args:
-        task: a `Task` as JSON.
+        task: as `ee559_course.grading.run.submission.grade_one` takes it, as JSON.
         settings: ``limits`` and ``unconfined`` for `Worker`, as JSON.
 
     Returns:
-        A `RunResult` as JSON.
+        What `grade_one` returns, as JSON.
     """
+    return _worker(settings).run(task)
+
+
+def warm_up(settings: str) -> None:
+    """Start this thread's worker, whose first submission is still on its way."""
+    _worker(settings).warm_up()
+
+
+def _worker(settings: str) -> Worker:
     if getattr(_here, "settings", None) != settings:
         fields = json.loads(settings)
         _here.worker = Worker(Limits(**fields["limits"]), fields["unconfined"])
         _here.settings = settings
     worker: Worker = _here.worker
-    return worker.run(Task.from_json(task))
+    return worker
