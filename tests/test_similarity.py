@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from ee559_course.grading.course_folder import CourseFolder
+from course_copies import course_at, released, solution, tiny
 from ee559_course.grading.similarity import Pair, similar_pairs
-from ee559_course.paths import ROOT
-from ee559_course.practicals.answer_bank import load_answers, source_notebook
-from graded_course import disguised, own_solution
+from ee559_course.practicals.answer_bank import load_answers
+from ee559_course.practicals.release import full_notebook
+from graded_course import disguised
 from nbformat.v4 import new_code_cell
 
 SEED = 559
@@ -21,23 +21,20 @@ class Class:
     """A course folder to hand graded notebooks into."""
 
     def __init__(self, root: Path) -> None:
-        self.course = CourseFolder(root)
-        self.source = source_notebook("sizes")
-        self.answers = [
-            cell.id for cell in self.source.cells if cell.id in {each.cell for each in load_answers("sizes")}
-        ]
+        self.course = course_at(root / "course")
+        self.answers = list(solution(tiny()))
 
     def hand_in(self, student: str, answers: Mapping[str, str], *more: str) -> None:
-        notebook = source_notebook("sizes")
+        notebook = full_notebook(tiny())
         for cell in notebook.cells:
             cell.source = answers.get(cell.id, cell.source)
         notebook.cells += [new_code_cell(source, id=f"own-{number}") for number, source in enumerate(more)]
-        folder = self.course.autograded(student, "sizes")
+        folder = self.course.autograded(student, "tiny")
         folder.mkdir(parents=True)
-        (folder / "sizes.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+        (folder / "tiny.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
 
     def pairs(self, **options: float) -> list[Pair]:
-        return similar_pairs(self.course, "sizes", **options)
+        return similar_pairs(self.course, "tiny", **options)
 
 
 @pytest.fixture
@@ -47,7 +44,7 @@ def school(tmp_path: Path) -> Class:
 
 def drawn(draw: random.Random) -> dict[str, str]:
     """Answer each part with one of the bank's answers, half of them with a line more."""
-    bank = load_answers("sizes")
+    bank = load_answers(tiny())
     cells = sorted({answer.cell for answer in bank})
     answers = {cell: draw.choice([answer.source for answer in bank if answer.cell == cell]) for cell in cells}
     for cell in cells:
@@ -74,31 +71,29 @@ def test_a_copy_is_found_through_names_comments_docstrings_and_layout(school: Cl
     ("before", "after"),
     [
         ("return x.abs()", "return (x.abs())  # mine"),
-        ("def my_relu(x):", "def my_relu(x: torch.Tensor) -> torch.Tensor:\n    '''All my own work.'''"),
+        ("def double(x):", "def double(x: torch.Tensor) -> torch.Tensor:\n    '''All my own work.'''"),
         ("return x.abs()", "y = 1\n    return x.abs(\n        )"),
     ],
 )
 def test_layout_and_hints_do_not_hide_an_answer(school: Class, before: str, after: str) -> None:
     longer = "y = x * 1\n    y[y < 0] = 0 * y[y < 0]\n    y = 3 + y.clamp(min=0) - 3\n"
-    answer = f"def my_relu(x):\n    {longer}    return x.abs()\n"
-    school.hand_in("one", {"my-relu": answer})
-    school.hand_in("two", {"my-relu": answer.replace(before, after)})
+    answer = f"def double(x):\n    {longer}    return x.abs()\n"
+    school.hand_in("one", {"double": answer})
+    school.hand_in("two", {"double": answer.replace(before, after)})
     (pair,) = school.pairs()
     assert pair.alike > 0.7
 
 
 def test_released_code_and_given_cells_count_for_nothing(school: Class) -> None:
-    released = json.loads((ROOT / "practicals" / "sizes" / "sizes.ipynb").read_text(encoding="utf-8"))["cells"]
-    untouched = {cell["id"]: "".join(cell["source"]) for cell in released}
+    untouched = {cell.id: cell.source for cell in released().cells}
     for student in ("one", "two", "three"):
-        school.hand_in(student, untouched, untouched["my-conv2d"])
+        school.hand_in(student, untouched, untouched["smooth"])
     assert school.pairs() == []
 
 
 def test_cells_of_their_own_count(school: Class) -> None:
-    released = json.loads((ROOT / "practicals" / "sizes" / "sizes.ipynb").read_text(encoding="utf-8"))["cells"]
-    untouched = {cell["id"]: "".join(cell["source"]) for cell in released}
-    own = "for side in range(12):\n    print(side, [output_size(side, k, side % 3 + 1) for k in range(1, side)])\n"
+    untouched = {cell.id: cell.source for cell in released().cells}
+    own = "for side in range(12):\n    print(side, [shift(side, k + side % 3 + 1) for k in range(1, side)])\n"
     school.hand_in("one", untouched, own)
     school.hand_in("two", untouched, own.replace("side", "n"))
     school.hand_in("three", untouched)
@@ -107,9 +102,8 @@ def test_cells_of_their_own_count(school: Class) -> None:
 
 
 def test_what_most_students_wrote_is_hardly_unusual(school: Class) -> None:
-    solution = {cell.id: own_solution(cell) for cell in school.source.cells if cell.id in school.answers}
     for number in range(12):
-        school.hand_in(f"same-{number}", solution)
+        school.hand_in(f"same-{number}", solution(tiny()))
     assert max(pair.unusual for pair in school.pairs()) < 3
     rare = drawn(random.Random(1))
     school.hand_in("rare-1", rare)
@@ -124,7 +118,7 @@ def test_what_most_students_wrote_is_hardly_unusual(school: Class) -> None:
     [
         "",
         "def f(:\n",
-        "%timeit my_relu(x)\n!ls\n",
+        "%timeit double(x)\n!ls\n",
         "(" * 5000 + ")" * 5000,
         "-" * 100_000 + "1",
         "a." * 20_000 + "b",
@@ -137,7 +131,7 @@ def test_what_most_students_wrote_is_hardly_unusual(school: Class) -> None:
 )
 def test_code_that_is_no_python_or_too_deep_harms_nobody(school: Class, source: str) -> None:
     good = drawn(random.Random(2))
-    school.hand_in("hostile", {"my-relu": source}, source)
+    school.hand_in("hostile", {"double": source}, source)
     school.hand_in("one", good)
     school.hand_in("two", good)
     first = school.pairs()[0]
@@ -158,7 +152,7 @@ def test_notebooks_that_cannot_be_read_are_passed_over(school: Class) -> None:
     school.hand_in("two", good)
     for number, content in enumerate(["", "[]", '{"nbformat": 4}', '{"nbformat": 4, "cells": [{}]}']):
         school.hand_in(f"broken-{number}", good)
-        (school.course.autograded(f"broken-{number}", "sizes") / "sizes.ipynb").write_text(content)
+        (school.course.autograded(f"broken-{number}", "tiny") / "tiny.ipynb").write_text(content)
     assert [(pair.first, pair.second) for pair in school.pairs()] == [("one", "two")]
 
 

@@ -35,7 +35,7 @@ class Export:
         content: its bytes.
         exported: ids of the students whose grade is in it.
         without_grade: for each student who has none in it, why.
-        to_look_at: ids of exported students whose submission is flagged.
+        to_look_at: ids of exported students whose submission a person must look at.
         warnings: what else the instructor should know.
     """
 
@@ -103,8 +103,8 @@ def export_grades(
     else:
         raise ValueError(f"expected canvas or moodle, got {kind!r}")
     missing = {student: why for student, why in sorted(reasons.items()) if why}
-    flagged = tuple(student for student in made.exported if student in records and records[student].flags)
-    return Export(made.content, tuple(made.exported), missing | made.left_out, flagged, tuple(made.warnings))
+    pending = tuple(student for student in made.exported if student in records and records[student].pending)
+    return Export(made.content, tuple(made.exported), missing | made.left_out, pending, tuple(made.warnings))
 
 
 def _without_grade(marks: ClassMarks, student: str, records: Mapping[str, Record]) -> str:
