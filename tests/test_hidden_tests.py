@@ -177,7 +177,9 @@ def test_a_verdict_is_the_first_difference_in_a_sentence(came: object, words: st
 
 
 def test_a_loop_is_told_by_the_time_at_n_and_ten_n() -> None:
-    assert SumsOfRows.too_slow([5.0, 5.1]) is None, "a slow machine is no loop"
+    assert SumsOfRows.too_slow([0.9, 1.0]) is None, "a slow machine is no loop"
+    assert SumsOfRows.too_slow([5.0, 5.1]) is not None, "a pause on few samples hides no loop on many"
+    assert SumsOfRows.too_slow([0.1, 0.1, 0.1, 0.9]) is not None, "drawn pairs count as well"
     assert "Is there a loop over the samples?" in str(SumsOfRows.too_slow([0.1, 0.9]))
     assert SumsOfRows.too_slow([0.1]) is None
     assert DoubledValues.too_slow([0.1, 9.0]) is None

@@ -19,6 +19,8 @@ from torch import Tensor
 __all__ = ["Case", "Draw", "Forbidden", "HiddenTest"]
 
 Case = dict[str, Any]
+SLOWEST_START = 5
+"""An answer on n samples may take so many times the limit before it counts: a pause there would hide a loop on 10 n."""
 CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -63,7 +65,8 @@ class HiddenTest:
         asks: name of the student's function or class.
         points: that it gives, all or none.
         seconds: of processor time by which the answers to the first two cases, one of n samples and one of 10 n, may
-            differ, if there is such a limit: a loop over the samples takes longer.
+            differ, if there is such a limit: a loop over the samples takes longer. Draw another such pair: times of
+            cases that are known could be had by tables.
         understanding: whether it looks at what a student has understood: numbers read off, predictions, choices.
         mistakes: under a sentence for each known mistake, a function like `expected` that makes it.
     """
@@ -132,12 +135,16 @@ class HiddenTest:
 
     @classmethod
     def too_slow(cls, seconds: list[float]) -> str | None:
-        """Say whether the answers to the first two cases took times that only a loop over the samples explains.
+        """Say whether answers took times that only a loop over the samples explains.
 
         Args:
-            seconds: of processor time of each answer, in the order of the cases.
+            seconds: of processor time of each answer, in the order of the cases: the first and second case are a pair
+                of n and 10 n samples, the third and fourth another one, and so on.
         """
-        if cls.seconds is None or len(seconds) < 2 or seconds[1] - seconds[0] <= cls.seconds:
+        if cls.seconds is None:
+            return None
+        pairs = zip(seconds[::2], seconds[1::2], strict=False)
+        if all(many - min(few, SLOWEST_START * cls.seconds) <= cls.seconds for few, many in pairs):
             return None
         return f"{cls.asks}: it takes too long on a large batch. Is there a loop over the samples?"
 
