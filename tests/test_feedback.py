@@ -80,7 +80,7 @@ def test_what_lost_points_has_its_case_its_message_and_the_lecture_that_explains
     text = text_of(course, "grace")
     assert (
         "Twice each value, for integers as well: 0 of 2 This was tried: double(x=tensor([3.])) "
-        "expected tensor([6.]), got tensor([9.]) Lecture 01 · " in text
+        "expected tensor([6.]), got tensor([9.]) It looks like this mistake: the square. Lecture 01 · " in text
     )
     assert "explains it, in the section “What a tensor is”." in text
     assert text.count("explains it, in the section") == 3 + 2  # three tests, and the checks' own words

@@ -46,6 +46,7 @@ class TestView:
         mark: its points.
         tried: the call that went wrong, as it is written.
         message: what is wrong with what came.
+        mistake: the known one that it looks like.
         place: where an error arose.
         lectures: that explain it.
     """
@@ -54,6 +55,7 @@ class TestView:
     mark: CellMark
     tried: str = ""
     message: str = ""
+    mistake: str = ""
     place: Place | None = None
     lectures: Collection[Lecture] = ()
 
@@ -137,7 +139,8 @@ def _graded_page(
     messages = dict(zip(messages, (text[:LONGEST_MESSAGE] for text in redacted[1:]), strict=True))
     places = _places(record, shown)
     cells = _cells_by_part(outline, shown, {place.anchor: place.here for place in reversed(places.values())})
-    parts = [_part_view(part, mark, messages, places, cells.get(part.name, [])) for part in outline.parts]
+    mistakes = {test.cell: test.mistake for test in record.tests} if record else {}
+    parts = [_part_view(part, mark, messages, mistakes, places, cells.get(part.name, [])) for part in outline.parts]
     return render(
         "feedback.html.j2",
         title=outline.title,
@@ -187,6 +190,7 @@ def _part_view(
     part: PartOutline,
     mark: StudentMarks,
     messages: Mapping[str, str],
+    mistakes: Mapping[str, str],
     places: Mapping[str, Place],
     cells: Collection[ShownCell],
 ) -> PartView:
@@ -197,7 +201,9 @@ def _part_view(
             found = CALL.fullmatch(message)
             tried, what = found.groups() if found else ("", message)
             lectures = part.lectures(message)
-            tests.append(TestView(about, mark.cells[cell], tried, what, places.get(cell), lectures))
+            tests.append(
+                TestView(about, mark.cells[cell], tried, what, mistakes.get(cell, ""), places.get(cell), lectures)
+            )
         elif cell in mark.cells:
             tests.append(TestView(about, mark.cells[cell]))
     by_hand = [TestView("your answer in words", mark.cells[cell]) for cell in part.by_hand if cell in mark.cells]
