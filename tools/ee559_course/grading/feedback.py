@@ -23,7 +23,7 @@ from ee559_course.grading.student_cells import ShownCell, plain, redact, show_ce
 
 LONGEST_MESSAGE, MOST_CELLS = 600, 400
 MOST_COLOURED = 100_000  # characters of code on a page
-CALL = re.compile(r"(\w+\(.*?\))(?:: |(?= raised ))(.*)", re.DOTALL)
+CALL = re.compile(r"(\w+\(.*?\))(?:: | (?=raised ))(.*)", re.DOTALL)
 LARGEST_FOR_RELEASE = 10_000  # bytes
 FOR_RELEASE = ("timestamp.txt", "submission_secret.txt")  # nbgrader release_feedback reads them beside the page
 
