@@ -246,12 +246,17 @@ class NoLoopOverRows(HiddenTest):
 
     @staticmethod
     def answer(row_sums: Callable[..., Any], nb_rows: int, seed: int) -> object:
-        output = row_sums(torch.rand(nb_rows, 2, generator=torch.Generator().manual_seed(seed)))
-        return output[:: nb_rows // 10] if type(output) is Tensor else output
+        return row_sums(torch.rand(nb_rows, 2, generator=torch.Generator().manual_seed(seed)))
 
     @staticmethod
-    def expected(nb_rows: int, seed: int) -> object:
-        return torch.rand(nb_rows, 2, generator=torch.Generator().manual_seed(seed)).sum(1)[:: nb_rows // 10]
+    def facts(came: Any, nb_rows: int, seed: int) -> object:
+        places = torch.arange(1.0, 1.0 + len(came), dtype=torch.float64) / len(came)
+        return {"some": came[:: nb_rows // 10], "all, weighted by their places": (places @ came.double()).item()}
+
+    @classmethod
+    def expected(cls, nb_rows: int, seed: int) -> object:
+        x = torch.rand(nb_rows, 2, generator=torch.Generator().manual_seed(seed))
+        return cls.facts(x.sum(1), nb_rows, seed)
 
 
 class CountedParameters(HiddenTest):

@@ -7,7 +7,7 @@ import copy
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +53,9 @@ def judge(given: dict[str, Any], scratch: Path) -> dict[str, Any]:
     shown, asked = RunResult.from_json(given["shown"]), RunResult.from_json(given["asked"])
     tests, _ = hidden_tests(blueprint, scratch)
     sources = {cell.id: cell.source for cell in notebook.cells}
+    texts = _Texts(sources, "\n".join(cell.source for cell in blueprint.cells.values() if not cell.is_test))
     marks = {
-        planned.cell: _mark(planned, tests[planned.cell], given["seed"], asked, sources) for planned in blueprint.tests
+        planned.cell: _mark(planned, tests[planned.cell], given["seed"], asked, texts) for planned in blueprint.tests
     }
     untouched = [
         name
@@ -70,19 +71,30 @@ def judge(given: dict[str, Any], scratch: Path) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class _Texts:
+    """The sources of a submission's cells by id, and the text of the answers as they were released."""
+
+    sources: Mapping[str, str]
+    stubs: str
+
+    def unanswered(self, name: str, error: tuple[str, str]) -> str:
+        """Say that an answer is not there yet, if an error is a stub's own; nothing if it is another one."""
+        kind, text = error
+        if kind != "NotImplementedError" or not text or text not in self.stubs:
+            return ""
+        return f"{name} is not answered yet: {text}"
+
+
 def _grades(blueprint: Blueprint, marks: Mapping[str, TestMark], untouched: list[str]) -> dict[str, float | None]:
     """Return the automatic points of each cell that gives some; words that nobody wrote have none."""
     by_hand = {name: 0.0 if name in untouched else None for name, cell in blueprint.cells.items() if cell.points}
     return {**by_hand, **{name: mark.points for name, mark in marks.items()}}
 
 
-def _mark(
-    planned: PlannedTest, test: type[HiddenTest], seed: str, run: RunResult, sources: Mapping[str, str]
-) -> TestMark:
+def _mark(planned: PlannedTest, test: type[HiddenTest], seed: str, run: RunResult, texts: _Texts) -> TestMark:
     came = run.asked[planned.cell]
-    message = _first_fault(test, test.cases(seed), came, run)
-    if came.answers and came.answers[0].error == _missing(test):
-        message = _why_missing(test.asks, run, sources) or message
+    message = _first_fault(test, test.cases(seed), came, run, texts)
     mistake = _likely(test, came.answers) if message else ""
     return TestMark(
         planned.cell,
@@ -96,10 +108,12 @@ def _mark(
     )
 
 
-def _first_fault(test: type[HiddenTest], cases: list[Case], came: Asked, run: RunResult) -> str:
+def _first_fault(test: type[HiddenTest], cases: list[Case], came: Asked, run: RunResult, texts: _Texts) -> str:
     for case, answer in zip(cases, came.answers, strict=False):
         if answer.error and came.status == "interrupted":
             return f"{test.call(case)}: {ENDED['time']}."
+        if answer.error:
+            return _raised(test, case, answer.error, run, texts)
         if fault := _fault(test, case, answer):
             return fault
     if came.status in ("unfinished", "not run", "interrupted"):
@@ -110,24 +124,23 @@ def _first_fault(test: type[HiddenTest], cases: list[Case], came: Asked, run: Ru
     return test.too_slow([answer.seconds for answer in came.answers]) or ""
 
 
+def _raised(test: type[HiddenTest], case: Case, error: tuple[str, str], run: RunResult, texts: _Texts) -> str:
+    name, text = error
+    if error == ("NameError", f"name '{test.asks}' is not defined"):
+        return _why_missing(test.asks, run, texts) or f"{name}: {text}"
+    if said := texts.unanswered(test.asks, error):
+        return said
+    if not name:
+        return f"{test.call(case)}: {text or 'no answer came'}"
+    return f"{test.call(case)} raised {name}: {text}".removesuffix(": ")
+
+
 def _fault(test: type[HiddenTest], case: Case, answer: Answer) -> str | None:
-    if answer.error is not None:
-        name, text = answer.error
-        if answer.error == _missing(test):
-            return f"{name}: {text}"
-        if name == "NotImplementedError":
-            return _not_answered(test.asks, text)
-        said = f"raised {name}: {text}".removesuffix(": ") if name else text or "no answer came"
-        return f"{test.call(case)}{' ' if name else ': '}{said}"
     try:
         came = unpack(answer.value)
     except WireError:
         return "What came back cannot be read."
     return test.verdict(came, case)
-
-
-def _not_answered(name: str, text: str) -> str:
-    return f"{name} is not answered yet: {text}".removesuffix(": ")
 
 
 def _likely(test: type[HiddenTest], answers: list[Answer]) -> str:
@@ -150,19 +163,14 @@ def _is_made(test: type[HiddenTest], mistake: Callable[..., object], cases: list
     return len(facts) == len(cases) and all(same)
 
 
-def _missing(test: type[HiddenTest]) -> tuple[str, str]:
-    return "NameError", f"name '{test.asks}' is not defined"
-
-
-def _why_missing(name: str, run: RunResult, sources: Mapping[str, str]) -> str:
+def _why_missing(name: str, run: RunResult, texts: _Texts) -> str:
     """Say what went wrong in the cell that should define a name; nothing if that is not known."""
     defines = re.compile(rf"^(?:def|class) {name}\b|^{name} *=", re.MULTILINE)
     for step in run.steps:
-        if step.status == "ok" or not defines.search(sources[step.cell]):
+        if step.status == "ok" or not defines.search(texts.sources[step.cell]):
             continue
-        if step.error and step.error[0] == "NotImplementedError":
-            return _not_answered(name, step.error[1])
-        return f"{name} is not there, because the cell that defines it {' '.join(_ends(step))}"
+        said = texts.unanswered(name, step.error or ("", ""))
+        return said or f"{name} is not there, because the cell that defines it {' '.join(_ends(step))}"
     return ""
 
 

@@ -13,6 +13,8 @@ import torch
 BACKENDS = ("CPU", "Meta", "MkldnnCPU", "QuantizedCPU", "SparseCPU", "NestedTensorCPU")
 RECORDERS = ("AutogradCPU", "AutogradOther", "AutogradMeta", "AutogradNestedTensor")
 COMPOSITE = "CompositeImplicitAutograd"
+# Kernels that serve every backend; who asks for one of these keys by name has them whatever the backends have.
+SHARED = ("CompositeExplicitAutograd", "CompositeExplicitAutogradNonFunctional")
 REFUSE = "def refuse(*arguments, **options):\n    raise RuntimeError({!r})"
 
 
@@ -84,7 +86,8 @@ class forbid:  # noqa: N801  # it is used as contextlib's are
         def refuse(*arguments: object, **options: object) -> None:
             raise RuntimeError(f"do this by hand: torch's {operator.partition('::')[2].partition('.')[0]} is not allowed")
 
-        for key in BACKENDS:
+        shared = (key for key in SHARED if torch._C._dispatch_has_kernel_for_dispatch_key(operator, key))
+        for key in (*BACKENDS, *shared):
             self._library(operator, key).impl(operator, key, refuse)
 
     def _refuse_function(self, name: str) -> None:
