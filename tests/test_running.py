@@ -1,9 +1,11 @@
 """A student's process: what it shows and answers, how it ends, and what it may use."""
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -19,11 +21,13 @@ from ee559_course.grading.confinement import Confinement, Limits, cgroup_home, p
 from ee559_course.grading.run import worker as worker_module
 from ee559_course.grading.run.host import ForkServer, FreshPython, HostError
 from ee559_course.grading.run.supervise import run_task
-from ee559_course.grading.run.task import RunResult, Step, StepResult, Task
+from ee559_course.grading.run.task import Asked, Question, RunResult, Step, StepResult, Task
 from ee559_course.grading.run.worker import Unconfined, Worker
 from machine import CGROUP
 
-DOUBLE = "def answer(x):\n    return twice(x)"
+DOUBLE = "def answer(twice, x):\n    return twice(x)"
+FORBIDDEN = {"operators": ["conv"], "autograd": False, "functions": ["ee559.count_parameters"]}
+CONVOLVES = "torch.nn.functional.conv1d(torch.ones(1, 1, 3), torch.ones(1, 1, 2))"
 HOG = """
 import contextlib
 kept = []
@@ -47,13 +51,27 @@ def worker() -> Iterator[Worker]:
     made.close()
 
 
-def run(worker: Worker, *steps: Step, seconds: float = 120.0) -> RunResult:
-    task = Task("key", list(steps), {"beside.md": "text"}, seconds)
-    return RunResult.from_json(worker.run(Task.from_json(task.to_json())))
+def run(worker: Worker, *steps: Step, seconds: float = 120.0, **options: Any) -> RunResult:
+    """Run steps, and bring the result through JSON as a clean child gets it."""
+    worker.warm_up()
+    host = worker._host
+    assert host is not None
+    task = Task(list(steps), files={"beside.md": "text"}, step_seconds=seconds, **options)
+    return RunResult.from_json(run_task(host, task, worker._limits).to_json())
 
 
 def cell(source: str) -> Step:
     return Step("cell", source)
+
+
+def ask(worker: Worker, source: str, *cases: dict[str, Any], answer: str = DOUBLE, **options: Any) -> Asked:
+    """Run a cell, and ask for `twice`."""
+    questions = [Question("test", "twice", answer, [pack(case) for case in cases], **options)]
+    return run(worker, cell(source), questions=questions, forbidden=FORBIDDEN).asked["test"]
+
+
+def values(asked: Asked) -> list[object]:
+    return [unpack(answer.value) for answer in asked.answers]
 
 
 def texts(result: StepResult) -> str:
@@ -85,29 +103,123 @@ def test_cells_share_a_namespace_and_show_what_notebooks_show(worker: Worker) ->
 
 
 @NEEDS_CONFINEMENT
-def test_questions_are_answered_by_value_in_the_students_namespace(worker: Worker) -> None:
-    cases: list[Any] = [pack({"x": torch.tensor([1.5])}), pack({"x": 3}), pack({"x": None})]
-    done = run(worker, cell("def twice(x):\n    print('called')\n    return 2 * x"), Step("ask", DOUBLE, cases))
-    answers = done.steps[1].answers
-    torch.testing.assert_close(unpack(answers[0].value), torch.tensor([3.0]))
-    assert unpack(answers[1].value) == 6
-    assert answers[2].error is not None
-    assert answers[2].error[0] == "TypeError"
-    assert texts(done.steps[1]) == "called\n" * 3
-    after = run(worker, cell("'answer' in globals()"))
-    assert texts(after.steps[0]) == "{'text/plain': 'False'}"
+def test_questions_are_answered_by_value_and_nothing_is_shown(worker: Worker) -> None:
+    cases: list[dict[str, Any]] = [{"x": torch.tensor([1.5])}, {"x": 3}, {"x": None}, {"x": 4}]
+    asked = ask(worker, "def twice(x):\n    print('called')\n    return 2 * x", *cases)
+    torch.testing.assert_close(unpack(asked.answers[0].value), torch.tensor([3.0]))
+    assert unpack(asked.answers[1].value) == 6
+    assert asked.status == "error"
+    assert asked.answers[2].error is not None
+    assert asked.answers[2].error[0] == "TypeError"
+    assert asked.at == ("cell", 3)
+    assert len(asked.answers) == 3, "after the first that fails, no case is asked"
+
+
+@NEEDS_CONFINEMENT
+def test_questions_have_names_of_their_own(worker: Worker) -> None:
+    answer = """def answer(twice, x):
+    return [sum([x, x]), len([x]), str(type(x)), torch.ones(1).dtype == torch.float32]"""
+    mine = """import torch
+sum, len, str, type = 3, [], {}, None
+torch.set_default_dtype(torch.float64)
+def twice(x): pass"""
+    assert values(ask(worker, mine, {"x": 2}, answer=answer)) == [[4, 1, "<class 'int'>", True]]
+    patched = "import torch, builtins\nbuiltins.sum = torch.ones = lambda *a: 7\ndef twice(x): pass"
+    assert values(ask(worker, patched, {"x": 2}, answer=answer)) == [[4, 1, "<class 'int'>", True]]
+    answer = """def answer(twice, x):
+    return [torch.ones(1, requires_grad=True).exp().requires_grad, str(torch.ones(1).device)]"""
+    unlike = "import torch\ntorch.set_grad_enabled(False)\ntorch.set_default_device('meta')\ndef twice(x): pass"
+    assert values(ask(worker, unlike, {"x": 2}, answer=answer)) == [[True, "cpu"]]
+
+
+@NEEDS_CONFINEMENT
+def test_a_name_that_is_missing_and_an_answer_that_ends_its_process_are_errors(worker: Worker) -> None:
+    assert ask(worker, "1", {"x": 1}).answers[0].error == ("NameError", "name 'twice' is not defined")
+    ends = "import os\ndef twice(x):\n    os._exit(0)"
+    crashes = "import os, signal\ndef twice(x):\n    os.kill(os.getpid(), signal.SIGSEGV)"
+    for source, how in ((ends, "its process was ended"), (crashes, "its process was ended by signal 11")):
+        questions = [Question(test, "twice", DOUBLE, [pack({"x": 1})]) for test in ("one", "other")]
+        done = run(worker, cell(source), questions=questions, forbidden=FORBIDDEN)
+        assert [done.asked[test].answers[0].error for test in ("one", "other")] == [("", how)] * 2
+        assert done.ended == "", "only the fork that answers has ended"
+
+
+@NEEDS_CONFINEMENT
+def test_what_is_forbidden_and_programs_fail_from_the_first_cell_on(worker: Worker) -> None:
+    steps = (
+        cell(f"import torch, ee559\n{CONVOLVES}"),
+        cell("ee559.count_parameters(torch.nn.Linear(2, 3))"),
+        cell("import subprocess\nsubprocess.run(['true'])"),
+        cell("!echo x\nx = !echo x\nassert not x"),
+    )
+    done = run(worker, *steps, forbidden=FORBIDDEN)
+    assert [step.status for step in done.steps] == ["error", "error", "error", "ok"]
+    convolution, count, program, _ = done.steps
+    assert convolution.error == ("RuntimeError", "do this by hand: torch's conv1d is not allowed")
+    assert count.error == ("RuntimeError", "do this by hand: ee559.count_parameters is not allowed")
+    assert program.error is not None
+    assert program.error[0] == "PermissionError"
+    assert [step.outputs for step in done.steps] == [[]] * 4, "nothing of what its cells show leaves the process"
+    done = run(worker, *steps)
+    assert [step.status for step in done.steps] == ["ok"] * 3 + ["error"], "in the other run all of it works"
+
+
+@NEEDS_CONFINEMENT
+def test_compiling_is_left_out_and_loaders_work_alone(worker: Worker) -> None:
+    source = """import torch
+@torch.compile
+def twice(x): return 2 * x
+thrice = torch.compile(lambda x: 3 * x, mode="max-autotune")
+data = torch.utils.data.TensorDataset(torch.arange(4.0))
+loader = torch.utils.data.DataLoader(data, batch_size=2, num_workers=2, persistent_workers=True)
+[twice(torch.ones(1)).item(), thrice(torch.ones(1)).item(), len([batch for batch in loader])]"""
+    for forbidden in (None, FORBIDDEN):
+        done = run(worker, cell(source), forbidden=forbidden)
+        assert done.steps[0].status == "ok", texts(done.steps[0])
 
 
 @NEEDS_CONFINEMENT
 def test_processor_time_of_an_answer_is_measured_from_outside(worker: Worker) -> None:
-    slow = """def answer():
-    import time
+    slow = """import time
+def twice(x):
     clock, time.process_time = time.process_time, float
     end = clock() + 0.5
     while clock() < end:
         pass"""
-    done = run(worker, Step("ask", slow, [pack({})], timed=True))
-    assert 0.4 <= done.steps[0].answers[0].seconds < 20
+    asked = ask(worker, slow, {"x": 1}, {"x": 2}, timed=True)
+    assert all(0.4 <= answer.seconds < 20 for answer in asked.answers)
+
+
+@NEEDS_CONFINEMENT
+def test_a_thread_of_the_notebook_and_what_a_case_leaves_are_gone_when_times_are_measured(worker: Worker) -> None:
+    source = """import threading, time
+seen = []
+def twice(x):
+    seen.append(x)
+    return [len(seen), threading.active_count()]
+def work():
+    while True: time.sleep(0.01)
+threading.Thread(target=work, daemon=True).start()"""
+    assert values(ask(worker, source, {"x": 1}, {"x": 2}, timed=True)) == [[1, 1], [1, 1]]
+
+
+@NEEDS_CONFINEMENT
+def test_a_question_that_takes_too_long_is_interrupted_and_the_next_one_asked(worker: Worker) -> None:
+    source = "def twice(x):\n    while x == 1: pass\n    return 2 * x"
+    questions = [Question(f"{x}", "twice", DOUBLE, [pack({"x": x})]) for x in (1, 2)]
+    done = run(worker, cell(source), questions=questions, forbidden=FORBIDDEN, seconds=5.0)
+    assert done.asked["1"].status == "interrupted"
+    assert values(done.asked["2"]) == [4]
+    assert done.ended == ""
+
+
+@NEEDS_CONFINEMENT
+def test_a_run_ends_when_the_time_of_the_whole_submission_is_over(worker: Worker) -> None:
+    worker.warm_up()
+    assert worker._host is not None
+    task = Task([cell("import time\ntime.sleep(60)"), cell("1")])
+    done = run_task(worker._host, task, worker._limits, time.monotonic() + 4)
+    assert (done.ended, [step.status for step in done.steps]) == ("all time", ["unfinished", "not run"])
 
 
 @NEEDS_CONFINEMENT
@@ -147,12 +259,10 @@ def test_steps_after_the_end_of_the_process_are_told_as_not_run(worker: Worker) 
 
 def test_without_a_fork_a_fresh_python_does_the_same() -> None:
     host = FreshPython()
-    task = Task(
-        "key", [cell("def twice(x):\n    return 2 * x"), Step("ask", DOUBLE, [pack({"x": 4})]), cell("exit_ = 1 / 0")]
-    )
-    done = run_task(host, task, Limits())
-    assert [step.status for step in done.steps] == ["ok", "ok", "error"]
-    assert unpack(done.steps[1].answers[0].value) == 8
+    steps = [cell("def twice(x):\n    return 2 * x"), cell("exit_ = 1 / 0")]
+    done = run_task(host, Task(steps, [Question("test", "twice", DOUBLE, [pack({"x": 4})])]), Limits())
+    assert [step.status for step in done.steps] == ["ok", "error"]
+    assert values(done.asked["test"]) == [8]
     assert done.ended == ""
     host.close()
 
@@ -176,7 +286,9 @@ def test_worker_starts_another_server_when_its_own_is_gone() -> None:
         server = worker._host
         assert server is not None
         server._process.kill()  # type: ignore[attr-defined]
-        assert run(worker, cell("2")).steps[0].status == "ok"
+        task = {"blueprint": "none", "content": "", "seed": "", "files": {}, "cell_seconds": 1.0}
+        with pytest.raises(HostError, match="could not be worked on"):  # by a new server: the task is none
+            worker.run(json.dumps(task))
         assert worker._host is not server
 
 
@@ -203,11 +315,11 @@ def test_a_server_or_a_process_that_cannot_start_says_why(monkeypatch: pytest.Mo
     no_group = replace(probe(), bwrap="", cgroup_version=1, cgroup_parents=(str(tmp_path / "no group"),) * 2)
     gone = pytest.raises(HostError, match=r"is gone: exit status 1, FileNotFoundError.*no group.*Run `ee559 doctor`")
     with closing(ForkServer(no_group, Limits(), tmp_path)) as host, gone:
-        run_task(host, Task("key", [cell("1")]), Limits())
+        run_task(host, Task([cell("1")]), Limits())
 
     refused = pytest.raises(HostError, match=r"process did not start: ValueError: current limit exceeds maximum limit")
     with closing(ForkServer(Confinement(), Limits(cpu_seconds=-1), tmp_path)) as host, refused:
-        run_task(host, Task("key", [cell("1")]), Limits())
+        run_task(host, Task([cell("1")]), Limits())
 
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\necho 'python: libpython.so: cannot open shared object file' >&2\nexit 127\n")
@@ -224,7 +336,7 @@ def test_a_submission_that_takes_all_memory_is_told_so(grouped: bool, tmp_path: 
     if not grouped:
         found = replace(found, cgroup_version=0, cgroup_parents=())
     limits = Limits(memory_bytes=700 * 2**20)
-    task = Task("key", [cell("print('kept')"), cell(HOG), cell("1")], step_seconds=120)
+    task = Task([cell("print('kept')"), cell(HOG), cell("1")])
     with cgroup_home(found) as confinement, closing(ForkServer(confinement, limits, tmp_path)) as host:
         done = run_task(host, task, limits)
     assert (done.ended, [step.status for step in done.steps]) == ("memory", ["ok", "unfinished", "not run"])

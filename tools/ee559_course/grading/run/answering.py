@@ -83,6 +83,7 @@ class Answerer:
         Args:
             question: ``asks``, ``answer`` and ``cases``, and ``fresh`` if the fork is to be new and of no more use.
         """
+        self._before.restore()
         if question["fresh"]:
             self.end()
         if not self._child:
