@@ -1,29 +1,23 @@
 """What a practical's source says about its grades: parts, tests, words that stay secret, lectures that explain."""
 
-import importlib
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from html import escape
 from pathlib import Path
 
 import nbformat
-from ee559.practicals.practical import Practical
 from nbformat import NotebookNode
 
 from ee559_course.grading.course_folder import CourseFolder
-from ee559_course.paths import LECTURES, PRACTICALS
-from ee559_course.practicals.answer_bank import source_notebook
-from ee559_course.practicals.release import REGION, SHORTEST_SECRET
-
-PART = re.compile(r"^## (Part \d+) · (.*?)(?: \(.*\))?$", re.MULTILINE)
-CHECK = re.compile(r"\.check\((\w+)\)")
+from ee559_course.paths import LECTURES, PRACTICALS, SOLUTIONS
+from ee559_course.practicals.source import Part, read_source
 
 
 @dataclass(frozen=True)
 class Lecture:
-    """The place of a lecture that explains a function of a practical: number, title and heading."""
+    """The place of a lecture that explains a part of a practical: number, title and heading."""
 
     number: str
     title: str
@@ -37,10 +31,10 @@ class PartOutline:
     Attributes:
         name: such as ``Part 2``.
         title: what its heading says after that.
-        cells: ids of its cells, in order.
-        tests: for each graded cell of code, what it looks at.
+        cells: ids of its cells and of its hidden tests, in order.
+        tests: for each hidden test, what it looks at.
         by_hand: ids of the cells that a person grades.
-        explained: for each function that its checks try, the lecture that explains it.
+        explained: the lecture that explains it, if one is named.
     """
 
     name: str
@@ -48,12 +42,11 @@ class PartOutline:
     cells: tuple[str, ...]
     tests: Mapping[str, str]
     by_hand: tuple[str, ...]
-    explained: Mapping[str, Lecture]
+    explained: Lecture | None
 
     def lectures(self, message: str) -> list[Lecture]:
-        """Return what explains a test's message: the lecture of the function that it names, else those of the part."""
-        named = [lecture for function, lecture in self.explained.items() if message.startswith(f"{function}:")]
-        return list(dict.fromkeys(named or self.explained.values()))
+        """Return what explains a test's message."""
+        return [self.explained] if self.explained else []
 
 
 @dataclass(frozen=True)
@@ -67,7 +60,6 @@ class Outline:
         released: the source of each cell that students are given, under its id.
         answers: ids of the cells that students write code into.
         secrets: lines of solutions, rubrics and hidden tests, plain and as JSON, Python and HTML write them.
-        checks: what the students' checks try.
     """
 
     practical: str
@@ -76,7 +68,6 @@ class Outline:
     released: Mapping[str, str]
     answers: tuple[str, ...]
     secrets: frozenset[str]
-    checks: Practical
 
     def part_of(self, cell: str) -> PartOutline | None:
         """Return the part that a cell belongs to."""
@@ -89,22 +80,18 @@ def read_outline(course: CourseFolder, practical: str) -> Outline:
     Raises:
         ReleaseError: there is no such practical.
     """
-    source = source_notebook(practical)
-    copy = course.root / str(course.config.CourseDirectory.source_directory) / practical / f"{practical}.ipynb"
-    if copy.exists():
-        source = read_cells(copy)
-    checks: Practical = getattr(importlib.import_module(f"ee559.practicals.{practical}"), practical)
+    own = course.root / str(course.config.CourseDirectory.source_directory)
+    source = read_source(practical, own if (own / practical).exists() else SOLUTIONS)
     released = course.root / str(course.config.CourseDirectory.release_directory) / practical / f"{practical}.ipynb"
     if not released.exists():
         released = PRACTICALS / practical / f"{practical}.ipynb"
     return Outline(
         practical,
-        source.cells[0].source.splitlines()[0].removeprefix("# "),
-        tuple(_parts(source, checks)),
+        source.title,
+        tuple(map(_part, source.parts)),
         {cell.id: cell.source for cell in read_cells(released).cells},
-        tuple(cell.id for cell in source.cells if cell.cell_type == "code" and _mark(cell, "solution")),
-        frozenset(_secrets(source)),
-        checks,
+        tuple(cell for part in source.parts for cell in part.answers),
+        frozenset(form for line in source.secrets() for form in _forms(line)),
     )
 
 
@@ -114,44 +101,19 @@ def read_cells(path: Path) -> NotebookNode:
     return notebook
 
 
-def _parts(source: NotebookNode, checks: Practical) -> Iterator[PartOutline]:
-    starts = [index for index, cell in enumerate(source.cells) if cell.source.startswith("## ")]
-    for start, end in zip(starts, [*starts[1:], len(source.cells)], strict=True):
-        if (found := PART.search(source.cells[start].source)) is None:
-            continue
-        cells = source.cells[start:end]
-        graded = [cell for cell in cells if _mark(cell, "grade")]
-        functions = [name for cell in cells if cell.cell_type == "code" for name in CHECK.findall(cell.source)]
-        yield PartOutline(
-            found[1],
-            found[2],
-            tuple(cell.id for cell in cells),
-            {cell.id: _about(cell) for cell in graded if cell.cell_type == "code"},
-            tuple(cell.id for cell in graded if cell.cell_type != "code"),
-            {name: _lecture(*checks.parts[name].see) for name in functions if name in checks.parts},
-        )
+def _part(part: Part) -> PartOutline:
+    tests = {test.id(): test.title() for test in part.tests}
+    lecture = Lecture(part.see[0], _title_of_lecture(part.see[0]), part.see[1]) if part.see else None
+    return PartOutline(part.name, part.title, (*part.cells, *tests), tests, part.words, lecture)
 
 
-def _mark(cell: NotebookNode, kind: str) -> bool:
-    return bool(cell.metadata.get("nbgrader", {}).get(kind))
-
-
-def _about(cell: NotebookNode) -> str:
-    """Take what a test looks at from its first line, such as ``# Part 1, 2 points: padding``."""
-    first: str = cell.source.partition("\n")[0]
-    return first.partition(": ")[2] or cell.id
-
-
-def _lecture(number: str, heading: str) -> Lecture:
+@cache
+def _title_of_lecture(number: str) -> str:
     path = next(LECTURES.glob(f"{number}-*.ipynb"), None)
-    first = read_cells(path).cells[0].source.partition("\n")[0] if path else ""
-    return Lecture(number, first.partition(" · ")[2], heading)
+    first: str = read_cells(path).cells[0].source.partition("\n")[0] if path else ""
+    return first.partition(" · ")[2]
 
 
-def _secrets(source: NotebookNode) -> Iterator[str]:
-    for cell in source.cells:
-        for region in REGION.finditer(cell.source):
-            for line in map(str.strip, region[0].splitlines()[1:-1]):
-                if len(line) > SHORTEST_SECRET:
-                    yield from (line, json.dumps(line)[1:-1], json.dumps(line, ensure_ascii=False)[1:-1])
-                    yield from (repr(line)[1:-1], escape(line), escape(line, quote=False))
+def _forms(line: str) -> Iterator[str]:
+    yield from (line, json.dumps(line)[1:-1], json.dumps(line, ensure_ascii=False)[1:-1])
+    yield from (repr(line)[1:-1], escape(line), escape(line, quote=False))
