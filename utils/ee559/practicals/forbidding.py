@@ -15,6 +15,7 @@ RECORDERS = ("AutogradCPU", "AutogradOther", "AutogradMeta", "AutogradNestedTens
 COMPOSITE = "CompositeImplicitAutograd"
 # Kernels that serve every backend; who asks for one of these keys by name has them whatever the backends have.
 SHARED = ("CompositeExplicitAutograd", "CompositeExplicitAutogradNonFunctional")
+IN_FORCE: "list[Forbidden]" = []  # to refuse it once more would change nothing
 REFUSE = "def refuse(*arguments, **options):\n    raise RuntimeError({!r})"
 
 
@@ -34,7 +35,7 @@ class Forbidden:
     functions: tuple[str, ...] = ()
 
 
-class forbid:  # noqa: N801  # it is used as contextlib's are
+class forbid:
     """Refuse what is forbidden, in a with block, or from now on with `keep`.
 
     Args:
@@ -45,8 +46,14 @@ class forbid:  # noqa: N801  # it is used as contextlib's are
         self._forbidden = forbidden
         self._libraries: dict[tuple[str, str], Any] = {}
         self._codes: list[tuple[FunctionType, CodeType]] = []
+        self._is_first = False
 
     def __enter__(self) -> "forbid":
+        """Refuse, unless the same is refused already."""
+        self._is_first = self._forbidden not in IN_FORCE
+        if not self._is_first:
+            return self
+        IN_FORCE.append(self._forbidden)
         words = re.compile("|".join(self._forbidden.operators) or "(?!)")
         for operator in torch._C._dispatch_get_all_op_names():
             if words.search(operator):
@@ -61,6 +68,10 @@ class forbid:  # noqa: N801  # it is used as contextlib's are
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Allow it again, where this refused it."""
+        if not self._is_first:
+            return
+        IN_FORCE.remove(self._forbidden)
         self._libraries.clear()  # torch has its own kernels back
         for function, code in self._codes:
             function.__code__ = code
@@ -84,7 +95,9 @@ class forbid:  # noqa: N801  # it is used as contextlib's are
 
     def _refuse_operator(self, operator: str) -> None:
         def refuse(*arguments: object, **options: object) -> None:
-            raise RuntimeError(f"do this by hand: torch's {operator.partition('::')[2].partition('.')[0]} is not allowed")
+            raise RuntimeError(
+                f"do this by hand: torch's {operator.partition('::')[2].partition('.')[0]} is not allowed"
+            )
 
         shared = (key for key in SHARED if torch._C._dispatch_has_kernel_for_dispatch_key(operator, key))
         for key in (*BACKENDS, *shared):

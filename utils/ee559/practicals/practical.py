@@ -59,7 +59,8 @@ class Practical:
                 called = getattr(answer, "__name__", repr(answer))
                 print(f"✗ {called}: keep the name that the task gives: one of {', '.join(self.answers)}.")
                 continue
-            print(self.judged(name, answer))
+            with forbid(self.forbidden):
+                print(self.judged(name, answer))
 
     def judged(self, name: str, answer: Any) -> str:
         """Say whether an answer is right, or the first thing that is wrong with it and where that is explained."""
@@ -75,14 +76,15 @@ class Practical:
     def progress(self, namespace: Mapping[str, object]) -> None:
         """Print which answers pass, given the notebook's ``globals()``."""
         passed = 0
-        for name in self.answers:
-            if name not in namespace:
-                print(f"– {name}: not defined yet")
-                continue
-            with redirect_stdout(io.StringIO()):  # what the answers print would hide the list
-                right = next(self._faults(name, namespace[name]), None) is None
-            passed += right
-            print(f"{'✓' if right else '✗'} {name}")
+        with forbid(self.forbidden):
+            for name in self.answers:
+                if name not in namespace:
+                    print(f"– {name}: not defined yet")
+                    continue
+                with redirect_stdout(io.StringIO()):  # what the answers print would hide the list
+                    right = next(self._faults(name, namespace[name]), None) is None
+                passed += right
+                print(f"{'✓' if right else '✗'} {name}")
         print(f"{passed} of {len(self.answers)} answers pass their checks.")
 
     def _faults(self, name: str, answer: Any) -> Iterator[tuple[RecordedTest, str]]:

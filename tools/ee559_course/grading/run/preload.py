@@ -28,6 +28,7 @@ def preload(more: Sequence[str] = ()) -> None:
     Args:
         more: names of modules to import as well.
     """
+    import nbformat
     from ee559.mnist import unpacked_root
     from matplotlib.backends.registry import backend_registry
 
@@ -35,6 +36,7 @@ def preload(more: Sequence[str] = ()) -> None:
     for name in (*PRELOADED, *more):
         importlib.import_module(name)
     unpacked_root()
+    nbformat.v4.new_raw_cell()  # compiles the schema of notebooks
     backend_registry.list_all()  # type: ignore[no-untyped-call]  # which it reads from every installed package
     gc.collect()
     gc.freeze()
