@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import ee559.practicals
 import torch
 from ee559.practicals.asking import as_graded, define, question_names
 from ee559.practicals.forbidding import Forbidden, forbid
@@ -23,6 +24,8 @@ from ee559_course.practicals.recording import record
 from ee559_course.practicals.source import Source
 
 Result = TypeVar("Result")
+Batch = list[tuple[type[HiddenTest], list[Case]]]
+Answered = tuple[Any, str | None, float]  # what came, packed, or an error, and the processor time
 SECONDS = 300  # of processor time for one answer and all its repeats
 LEFT_OUT = ("check-", "measure", "see-", "progress")  # cells that check, measure or draw
 
@@ -56,20 +59,24 @@ def try_answer(
         repeats: how many times to draw cases.
         checks: whether to run the students' checks as well.
     """
+    torch.set_num_threads(1)  # as when it is graded; and a fork has no other threads that could help it
     part = source.part_of(answer.cell)
     assert part is not None
     asked = tests or part.tests
     recorded = tuple(record(test) for test in asked) if checks else ()
+    practical = Practical(source.name, source.version, source.forbidden, {}, recorded)
+    setattr(ee559.practicals, source.name, practical)  # what its notebook imports need not be released yet
     made = Trial()
     if checks:
-        practical = Practical(source.name, source.version, source.forbidden, {}, recorded)
         made.printed, made.ended = _in_a_fork(lambda: _check(source, answer, practical), made.printed)
-    graded, ended = _in_a_fork(lambda: _mark(source, answer, asked, repeats), None)
+    batches = [[(test, list(test.fixed())) for test in asked]]
+    batches += [[(test, list(test.drawn(Draw(f"{k} {test.__name__}")))) for test in asked] for k in range(repeats)]
+    answered, ended = _in_a_fork(lambda: _answer(source, answer, batches), None)
     made.ended = made.ended or ended
-    if graded is None:
+    if answered is None:
         made.fixed = {test.id(): ended for test in asked}
-    else:
-        made.fixed, made.drawn = graded
+        return made
+    made.fixed, *made.drawn = (_faults(batch, came) for batch, came in zip(batches, answered, strict=True))
     return made
 
 
@@ -106,46 +113,43 @@ def _check(source: Source, answer: Answer, practical: Practical) -> dict[str, st
         }
 
 
-def _mark(
-    source: Source, answer: Answer, tests: Sequence[type[HiddenTest]], repeats: int
-) -> tuple[dict[str, str], list[dict[str, str]]]:
-    """Ask the fixed cases once and drawn ones several times, where what is forbidden was never there."""
+def _answer(source: Source, answer: Answer, batches: Sequence[Batch]) -> list[list[list[Answered]]]:
+    """Ask every case, where what is forbidden was never there; a test's cases end with the first that fails."""
     if source.forbidden != Forbidden():
         forbid(source.forbidden).keep()
     names = question_names()
     namespace = _run_cells(source, answer)
-    fixed, drawn = {}, []
-    for test in tests:
-        if (wrong := _first_fault(test, list(test.fixed()), namespace, names)) is not None:
-            fixed[test.id()] = wrong
-    for number in range(repeats):
-        faults = {}
-        for test in tests:
-            cases = list(test.drawn(Draw(f"{number} {test.__name__}")))
-            if test.id() not in fixed and (wrong := _first_fault(test, cases, namespace, names)) is not None:
-                faults[test.id()] = wrong
-        drawn.append(faults)
-    return fixed, drawn
+    return [[list(_answers(test, cases, namespace, names)) for test, cases in batch] for batch in batches]
 
 
-def _first_fault(
+def _answers(
     test: type[HiddenTest], cases: Sequence[Case], namespace: Mapping[str, Any], names: Mapping[str, Any]
-) -> str | None:
-    if test.asks not in namespace:
-        return f"{test.asks} is not defined"
-    ask, seconds = define(test.question()["answer"], names), []
+) -> Iterator[Answered]:
+    ask = define(test.question()["answer"], names)
     for case in cases:
         given: Any = unpack(pack(case))
         start = time.process_time()
         try:
             with contextlib.redirect_stdout(io.StringIO()), as_graded():
-                came = unpack(pack(ask(namespace[test.asks], **given)))
+                came = pack(ask(namespace[test.asks], **given))
         except Exception as error:  # whatever an answer raises
-            return f"{type(error).__name__}: {error}"
-        seconds.append(time.process_time() - start)
-        if (wrong := test.verdict(came, case)) is not None:
-            return wrong
-    return test.too_slow(seconds)
+            yield None, f"{type(error).__name__}: {error}", 0.0
+            return
+        yield came, None, time.process_time() - start
+
+
+def _faults(batch: Batch, answered: Sequence[Sequence[Answered]]) -> dict[str, str]:
+    """Judge what came: say for each test that loses points what is wrong first."""
+    found = {}
+    for (test, cases), answers in zip(batch, answered, strict=True):
+        for case, (came, error, _) in zip(cases, answers, strict=False):
+            if wrong := error or test.verdict(unpack(came), case):
+                found[test.id()] = wrong
+                break
+        else:
+            if wrong := test.too_slow([seconds for _, _, seconds in answers]):
+                found[test.id()] = wrong
+    return found
 
 
 def _run_cells(source: Source, answer: Answer) -> dict[str, Any]:
@@ -164,7 +168,6 @@ def _run_cells(source: Source, answer: Answer) -> dict[str, Any]:
 
 def _in_a_fork(work: Callable[[], Result], otherwise: Result) -> tuple[Result, str]:
     """Do work in a child of this process, which ends with it; return its result, and how it ended if it had none."""
-    torch.set_num_threads(1)  # as when it is graded
     reading, writing = os.pipe()
     if (child := os.fork()) == 0:
         with _never_returning():

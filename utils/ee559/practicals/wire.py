@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -51,7 +52,8 @@ def pack(value: object) -> Any:
     """Turn a value into what JSON can write; whatever is not of an exact, plain type becomes a `Foreign`.
 
     Args:
-        value: None, bool, int, float, str, a dense tensor or parameter, or lists, tuples and dicts (with str keys) of them.
+        value: None, bool, int, float, str, a number of NumPy's, a dense tensor or parameter, or lists, tuples and dicts
+            (with str keys) of them.
     """
     return _pack(value, ())
 
@@ -67,6 +69,8 @@ def unpack(packed: Any) -> object:
 
 def _pack(value: object, around: tuple[int, ...]) -> Any:
     """Pack a value, given the ids of the containers that it lies in."""
+    if type(value).__module__ == "numpy" and isinstance(value, np.generic):
+        value = value.item()
     kind = type(value)
     if value is None or kind is bool or kind is float:
         return value
