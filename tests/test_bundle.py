@@ -103,8 +103,13 @@ def test_a_student_unpacks_it_sets_it_up_and_does_a_part_of_a_practical(bundle: 
 
     path = home / "practicals" / "sizes" / "sizes.ipynb"
     notebook = nbformat.read(path, as_version=4)
-    answer = next(cell for cell in notebook.cells if cell.id == "my-relu")
-    answer.source = "def my_relu(x):\n    return x.clamp(min=0)"
+    answer = next(cell for cell in notebook.cells if cell.id == "field")
+    answer.source = """\
+def field(layers):
+    cells = 1
+    for kernel_size, stride, dilation in reversed(layers):
+        cells = (cells - 1) * stride + dilation * (kernel_size - 1) + 1
+    return cells"""
     nbformat.write(notebook, path)
     programs = home / ".venv" / ("Scripts" if os.name == "nt" else "bin")
     run = [programs / "jupyter", "nbconvert", "--execute", "--allow-errors", "--inplace", "--to", "notebook", path]
@@ -116,8 +121,8 @@ def test_a_student_unpacks_it_sets_it_up_and_does_a_part_of_a_practical(bundle: 
         for cell in nbformat.read(path, as_version=4).cells
         if cell.cell_type == "code"
     }
-    assert said["check-relu"].startswith("✓ my_relu")
-    assert "1 of 5 parts pass" in said["progress"]
+    assert said["check-field"].startswith("✓ field")
+    assert "1 of 6 answers pass" in said["progress"]
 
 
 def test_the_bundles_course_py_says_what_it_cannot_do(bundle: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import copy
 import json
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from course_copies import NEEDS_CONFINEMENT, course_at, hand_in, released, solved
 from ee559_course.grading.blueprint import Blueprint, read_blueprint
 from ee559_course.grading.course_folder import CourseFolder
-from ee559_course.grading.intake import Submission, read_submission, submitting_students
+from ee559_course.grading.intake import parse, submitting_students, take_in
 from ee559_course.grading.record import Quarantine
 from nbformat import NotebookNode
 
@@ -24,10 +25,29 @@ def course(tmp_path: Path) -> CourseFolder:
 
 @pytest.fixture
 def blueprint(course: CourseFolder) -> Blueprint:
-    return read_blueprint(course, "sizes")
+    return read_blueprint(course, "tiny")
 
 
-def read(course: CourseFolder, blueprint: Blueprint, notebook: NotebookNode | bytes | str) -> Submission:
+@dataclass(frozen=True)
+class Taken:
+    """What is to be graded of a submission, and what was repaired."""
+
+    notebook: NotebookNode
+    notes: tuple[str, ...]
+    digest: str
+
+
+def read_submission(course: CourseFolder, student: str, blueprint: Blueprint) -> Taken:
+    """Take in a student's bytes, and lay out the notebook, as the grader's process and its child do."""
+    handed_in = take_in(course, student, blueprint.practical)
+    parsed = json.loads(parse(handed_in.content, blueprint.to_json()))
+    if "notebook" not in parsed:
+        raise Quarantine(parsed["reason"], parsed["remedy"], handed_in.digest)
+    notebook = nbformat.from_dict(parsed["notebook"])
+    return Taken(notebook, (*handed_in.notes, *parsed["notes"]), handed_in.digest)
+
+
+def read(course: CourseFolder, blueprint: Blueprint, notebook: NotebookNode | bytes | str) -> Taken:
     hand_in(course, "ada", notebook)
     return read_submission(course, "ada", blueprint)
 
@@ -56,8 +76,8 @@ def test_whole_submission_keeps_its_cells_and_gets_the_tests(course: CourseFolde
     assert taken.notes == ()
     assert [cell.id for cell in taken.notebook.cells] == [cell.id for cell in handed_in.cells]
     assert graded_ids(taken.notebook) == list(blueprint.cells)
-    assert "hidden_test(" in source(taken.notebook, "test-relu-values")
-    assert source(taken.notebook, "my-relu") == source(handed_in, "my-relu")
+    assert "hidden_test(" in source(taken.notebook, "test-doubled-values")
+    assert source(taken.notebook, "double") == source(handed_in, "double")
     nbformat.validate(taken.notebook)
 
 
@@ -66,15 +86,15 @@ def test_marks_and_points_come_from_the_gradebook_and_not_from_the_submission(
 ) -> None:
     handed_in = solved()
     for cell in handed_in.cells:
-        if cell.id == "test-relu-values":
+        if cell.id == "test-doubled-values":
             cell.metadata.nbgrader.update(points=1000, locked=False, solution=True, schema_version=99)
             cell.source = "pass"
             cell.cell_type, cell.metadata.more = "raw", "?"
     taken = read(course, blueprint, handed_in)
-    (cell,) = [cell for cell in taken.notebook.cells if cell.id == "test-relu-values"]
-    assert cell.metadata == blueprint.cells["test-relu-values"].metadata
+    (cell,) = [cell for cell in taken.notebook.cells if cell.id == "test-doubled-values"]
+    assert cell.metadata == blueprint.cells["test-doubled-values"].metadata
     assert cell.cell_type == "code"
-    assert cell.source == blueprint.cells["test-relu-values"].source
+    assert cell.source == blueprint.cells["test-doubled-values"].source
 
 
 def damage_truncated(text: str) -> bytes:
@@ -123,7 +143,7 @@ def test_links_pipes_and_folders_are_not_followed(course: CourseFolder, blueprin
         "folder": lambda path: path.mkdir(),
         "dangling": lambda path: path.symlink_to(tmp_path / "nothing"),
     }.items():
-        path = course.submitted(student, "sizes") / "sizes.ipynb"
+        path = course.submitted(student, "tiny") / "tiny.ipynb"
         path.parent.mkdir(parents=True)
         make(path)
         with pytest.raises(Quarantine, match=r"not a file|is a link"):
@@ -134,14 +154,14 @@ def test_links_pipes_and_folders_are_not_followed(course: CourseFolder, blueprin
 
 
 def test_no_notebook_wrong_name_and_several_notebooks(course: CourseFolder, blueprint: Blueprint) -> None:
-    hand_in(course, "wrong", solved()).rename(course.submitted("wrong", "sizes") / "Sizes (final).ipynb")
+    hand_in(course, "wrong", solved()).rename(course.submitted("wrong", "tiny") / "Tiny (final).ipynb")
     taken = read_submission(course, "wrong", blueprint)
-    assert taken.notes == ("the notebook was called Sizes (final).ipynb, and not sizes.ipynb.",)
-    course.submitted("none", "sizes").mkdir(parents=True)
+    assert taken.notes == ("the notebook was called Tiny (final).ipynb, and not tiny.ipynb.",)
+    course.submitted("none", "tiny").mkdir(parents=True)
     with pytest.raises(Quarantine, match="no notebook"):
         read_submission(course, "none", blueprint)
     for name in ("one.ipynb", "two.ipynb"):
-        hand_in(course, "several", solved()).rename(course.submitted("several", "sizes") / name)
+        hand_in(course, "several", solved()).rename(course.submitted("several", "tiny") / name)
     with pytest.raises(Quarantine, match="there are 2 notebooks"):
         read_submission(course, "several", blueprint)
 
@@ -149,7 +169,7 @@ def test_no_notebook_wrong_name_and_several_notebooks(course: CourseFolder, blue
 @pytest.mark.parametrize("name", [".hidden", " ada", "ada\u202e", "a\u200bda", "ada\x1b[2J", "a" * 101, "ada\n"])
 def test_names_that_deceive_go_to_quarantine(course: CourseFolder, blueprint: Blueprint, name: str) -> None:
     hand_in(course, name, solved())
-    assert submitting_students(course, "sizes") == [name]
+    assert submitting_students(course, "tiny") == [name]
     with pytest.raises(Quarantine, match="name of the folder"):
         read_submission(course, name, blueprint)
 
@@ -182,24 +202,24 @@ def test_encodings_and_formats_that_are_certain_are_repaired(
     taken = read(course, blueprint, damage(nbformat.writes(solved())))
     assert any(words in note for note in taken.notes)
     assert sorted(graded_ids(taken.notebook)) == sorted(blueprint.cells)
-    assert source(taken.notebook, "my-conv2d") == source(solved(), "my-conv2d")
+    assert source(taken.notebook, "smooth") == source(solved(), "smooth")
 
 
 def test_lost_metadata_is_found_again_by_the_ids(course: CourseFolder, blueprint: Blueprint) -> None:
-    taken = read(course, blueprint, without_marks(solved({"words-receptive-field": "Both see nine cells."})))
+    taken = read(course, blueprint, without_marks(solved({"words-why": "Windows share weights."})))
     assert graded_ids(taken.notebook) == list(blueprint.cells)
-    assert source(taken.notebook, "words-receptive-field") == "Both see nine cells."
+    assert source(taken.notebook, "words-why") == "Windows share weights."
 
 
 def test_lost_metadata_and_ids_are_found_again_by_what_the_cells_say(
     course: CourseFolder, blueprint: Blueprint
 ) -> None:
-    handed_in = solved({"words-receptive-field": "Both see nine cells."})
+    handed_in = solved({"words-why": "Windows share weights."})
     taken = read(course, blueprint, without_marks(handed_in, ids=False))
     assert graded_ids(taken.notebook) == list(blueprint.cells)
-    assert source(taken.notebook, "words-receptive-field") == "Both see nine cells."
-    assert source(taken.notebook, "my-relu") == source(solved(), "my-relu")
-    assert "my-relu had lost its mark: it was found again." in taken.notes
+    assert source(taken.notebook, "words-why") == "Windows share weights."
+    assert source(taken.notebook, "double") == source(solved(), "double")
+    assert "double had lost its mark: it was found again." in taken.notes
 
 
 def test_missing_tests_come_back_after_what_they_test(course: CourseFolder, blueprint: Blueprint) -> None:
@@ -207,23 +227,23 @@ def test_missing_tests_come_back_after_what_they_test(course: CourseFolder, blue
     handed_in.cells = [cell for cell in handed_in.cells if not cell.id.startswith("test-")]
     taken = read(course, blueprint, handed_in)
     assert graded_ids(taken.notebook) == list(blueprint.cells)
-    assert "test-relu-values was missing: it was put back." in taken.notes
+    assert "test-doubled-values was missing: it was put back." in taken.notes
 
 
 def test_missing_answer_is_not_put_back_over_a_definition_elsewhere(course: CourseFolder, blueprint: Blueprint) -> None:
     handed_in = solved()
-    answer = next(cell for cell in handed_in.cells if cell.id == "my-relu")
-    handed_in.cells = [cell for cell in handed_in.cells if cell.id != "my-relu"]
+    answer = next(cell for cell in handed_in.cells if cell.id == "double")
+    handed_in.cells = [cell for cell in handed_in.cells if cell.id != "double"]
     imports = next(cell for cell in handed_in.cells if cell.id == "imports")
     imports.source += f"\nprint('mine')\n{answer.source}"
     taken = read(course, blueprint, handed_in)
-    assert sum("def my_relu" in cell.source for cell in taken.notebook.cells) == 1
+    assert sum("def double" in cell.source for cell in taken.notebook.cells) == 1
 
 
 def test_copied_cells_lose_nothing(course: CourseFolder, blueprint: Blueprint) -> None:
-    handed_in = solved({"words-receptive-field": "First thought."})
-    again = copy.deepcopy([cell for cell in handed_in.cells if cell.id in ("words-receptive-field", "my-relu")])
-    test = copy.deepcopy(next(cell for cell in handed_in.cells if cell.id == "test-relu-values"))
+    handed_in = solved({"words-why": "First thought."})
+    again = copy.deepcopy([cell for cell in handed_in.cells if cell.id in ("words-why", "double")])
+    test = copy.deepcopy(next(cell for cell in handed_in.cells if cell.id == "test-doubled-values"))
     for cell in again:
         cell.source = "Second thought." if cell.cell_type == "markdown" else cell.source + "\n\nprint('second')"
     handed_in.cells += [*again, test]
@@ -231,20 +251,20 @@ def test_copied_cells_lose_nothing(course: CourseFolder, blueprint: Blueprint) -
     ids = [cell.id for cell in taken.notebook.cells]
     assert len(ids) == len(set(ids))
     assert sorted(graded_ids(taken.notebook)) == sorted(blueprint.cells)
-    assert "First thought." in source(taken.notebook, "words-receptive-field")
-    assert "Second thought." in source(taken.notebook, "words-receptive-field")
-    assert sum("def my_relu" in cell.source for cell in taken.notebook.cells) == 2
-    assert source(taken.notebook, "my-relu").endswith("print('second')")
-    assert sum("my_relu: " in note or "my-relu" in note for note in taken.notes) == 1
+    assert "First thought." in source(taken.notebook, "words-why")
+    assert "Second thought." in source(taken.notebook, "words-why")
+    assert sum("def double" in cell.source for cell in taken.notebook.cells) == 2
+    assert source(taken.notebook, "double").endswith("print('second')")
+    assert sum("double: " in note or "double" in note for note in taken.notes) == 1
 
 
 def test_cells_of_another_type_are_turned_back(course: CourseFolder, blueprint: Blueprint) -> None:
     handed_in = json.loads(nbformat.writes(solved()))
     for cell in handed_in["cells"]:
-        if cell["id"] == "my-relu":
+        if cell["id"] == "double":
             cell["cell_type"] = "markdown"
     taken = read(course, blueprint, json.dumps(handed_in))
-    (cell,) = [cell for cell in taken.notebook.cells if cell.id == "my-relu"]
+    (cell,) = [cell for cell in taken.notebook.cells if cell.id == "double"]
     assert cell.cell_type == "code"
 
 
@@ -274,4 +294,4 @@ def test_strange_ids_outputs_and_metadata_of_a_student_do_not_come_through(
 def test_untouched_release_is_taken_in_as_it_is(course: CourseFolder, blueprint: Blueprint) -> None:
     taken = read(course, blueprint, released())
     assert taken.notes == ()
-    assert source(taken.notebook, "my-relu") == blueprint.cells["my-relu"].source
+    assert source(taken.notebook, "double") == blueprint.cells["double"].source

@@ -33,19 +33,23 @@ def test_wrong_answer_is_explained_and_the_right_one_shows_in_the_progress(root:
         open_notebook(page, lab, "sizes/sizes.ipynb")
         run_cell(page, "from ee559")
 
-        untouched = run_cell(page, "sizes.check(my_relu)")
-        expect(untouched).to_contain_text("NameError: name 'my_relu' is not defined")
+        untouched = run_cell(page, "sizes.check(unseen)")
+        expect(untouched).to_contain_text("NameError: name 'unseen' is not defined")
 
-        run_cell(page, "def my_relu", "def my_relu(x):\n    return x.abs()")
-        wrong = run_cell(page, "sizes.check(my_relu)")
-        expect(wrong).to_contain_text("It looks like this: the absolute value")
-        expect(wrong).to_contain_text("Lecture 01 explains it")
+        starts = "range(-padding, length + padding - kernel_size + 1, stride)"
+        met = f"met = {{c for s in {starts} for c in range(s, s + kernel_size)}}"
+        last = "return [c for c in range(length) if c {}in met]"
+        answer = f"def unseen(length, kernel_size, stride, padding):\n    MET\n    {last}"
+        run_cell(page, "def unseen", answer.format("").replace("MET", met))
+        wrong = run_cell(page, "sizes.check(unseen)")
+        expect(wrong).to_contain_text("It looks like this: the windows' own cells, and not those that no window meets")
+        expect(wrong).to_contain_text("Lecture 02 explains it")
 
-        run_cell(page, "def my_relu", "def my_relu(x):\n    return x.clamp(min=0)")
-        right = run_cell(page, "sizes.check(my_relu)")
-        expect(right).to_contain_text("✓ my_relu: right")
+        run_cell(page, "def unseen", answer.format("not ").replace("MET", met))
+        right = run_cell(page, "sizes.check(unseen)")
+        expect(right).to_contain_text("✓ unseen: right")
 
         progress = run_cell(page, "sizes.progress(globals())")
-        expect(progress).to_contain_text("1 of 5 parts pass")
-        expect(progress).to_contain_text("✓ my_relu")
+        expect(progress).to_contain_text("1 of 6 answers pass")
+        expect(progress).to_contain_text("✓ unseen")
         expect(progress).to_contain_text("– my_conv2d: not defined yet")
