@@ -9,7 +9,8 @@ import nbformat
 from ee559_course.grading.blueprint import read_blueprint
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.paths import PRACTICALS, ROOT, SOLUTIONS
-from ee559_course.practicals.answer_bank import load_answers, pack, source_notebook
+from ee559_course.practicals.answer_bank import load_answers, pack
+from ee559_course.practicals.source import is_answer, read_source
 from nbformat import NotebookNode
 
 SIZE = 24
@@ -24,10 +25,10 @@ def class_of(practical: str) -> list[NotebookNode]:
     Args:
         practical: such as ``sizes``.
     """
-    bank = load_answers(practical)
-    cells = source_notebook(practical).cells
-    solution = {cell.id: cell.source for cell in cells if cell.metadata.get("nbgrader", {}).get("solution")}
-    right, wrong = ([answer for answer in bank if answer.right is kind] for kind in (True, False))
+    source = read_source(practical)
+    bank = load_answers(source)
+    solution = {cell.id: cell.source for cell in source.notebook.cells if is_answer(cell)}
+    right, wrong = ([answer for answer in bank if answer.kind == kind] for kind in ("right", "wrong"))
     answered = [{}, *pack(right), *pack(wrong), *({answer.cell: answer} for answer in wrong)]
     sources = [{cell: answer.source for cell, answer in each.items()} for each in answered]
     return [_filled(practical, {}), *(_filled(practical, {**solution, **each}) for each in sources[: SIZE - 1])]
