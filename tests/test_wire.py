@@ -131,6 +131,12 @@ class Colour(IntEnum):
     RED = 1
 
 
+@pytest.mark.parametrize("value", [np.float64(1.5), np.float32(1.5), np.int64(3), np.bool_(True)])
+def test_numbers_of_numpy_cross_as_numbers(value: np.generic) -> None:
+    assert crossed(value) == value.item()
+    assert type(crossed(value)) is type(value.item())
+
+
 @pytest.mark.parametrize(
     ("value", "name"),
     [
@@ -141,7 +147,7 @@ class Colour(IntEnum):
         (torch.zeros(2).as_subclass(MyTensor), "MyTensor"),
         (Colour.RED, "Colour"),
         (np.zeros(2), "ndarray"),
-        (np.float64(1), "float64"),
+        (np.array(["one"]), "ndarray"),
         (3 + 1j, "complex"),
         ({1, 2}, "set"),
         ({1: "a key that is no text"}, "dict"),
