@@ -1,13 +1,12 @@
-"""Submissions that attack the grading or break under it, and what each may earn in the practical `sizes`.
+"""Submissions that attack the grading or break under it, and what each may earn in the practical `tiny`.
 
-In each of them `my_relu` is wrong, so that a hidden test is lost unless the attack works.
+In each of them `double` is wrong, so that a hidden test is lost unless the attack works.
 """
 
 from dataclasses import dataclass
 
-WRONG = "def my_relu(x):\n    return x.abs()\n"
-VALUES = frozenset({"test-relu-values"})
-RELU = VALUES | {"test-relu-input"}
+WRONG = "def double(x):\n    return x * x\n"
+LOST = frozenset({"test-doubled-values"})
 
 
 @dataclass(frozen=True)
@@ -17,20 +16,18 @@ class Hostile:
     Attributes:
         name: what it does.
         code: runs first.
-        relu: the answer for my_relu.
-        lost: tests that it must lose; it must keep all others, unless a person must look at it or its run is ended.
-        looked_at: whether a person must look at it before tests that rest on reports count.
-        ended: why its run is ended early, if it is.
+        double: the answer for `double`.
+        ended: why a run of it is ended early, if one is.
+        may_end: whether it may also not be ended: walls differ from machine to machine.
         says: what its own output must contain, so that the attack is known to have run.
-        harms_itself: whether it loses more than its answers are worth.
+        harms_itself: whether it may lose more than its answers are worth.
     """
 
     name: str
     code: str = ""
-    relu: str = WRONG
-    lost: frozenset[str] = VALUES
-    looked_at: bool = False
+    double: str = WRONG
     ended: str = ""
+    may_end: bool = False
     says: str = ""
     harms_itself: bool = False
 
@@ -45,15 +42,15 @@ except BaseException as error:
 """
 
 
-def refused(name: str, *lines: str, looked_at: bool = False) -> Hostile:
+def refused(name: str, *lines: str) -> Hostile:
     """Make a submission that tries something and prints whether it was refused."""
     body = "\n".join(f"    {line}" for line in lines)
-    return Hostile(name, REFUSED.format(body=body), says="REFUSED", looked_at=looked_at)
+    return Hostile(name, REFUSED.format(body=body), says="REFUSED")
 
 
-def ends(name: str, why: str, *lines: str, looked_at: bool = False) -> Hostile:
-    """Make a submission whose run is ended in my_relu's cell: earlier points stay, all others are lost."""
-    return Hostile(name, relu="\n".join(lines), lost=RELU, ended=why, looked_at=looked_at)
+def ends(name: str, why: str, *lines: str) -> Hostile:
+    """Make a submission whose run is ended in double's cell; all other points stay."""
+    return Hostile(name, double="\n".join(lines), ended=why, may_end=why == "disk")
 
 
 # COURSE stands for the course folder, GRADER for the process id of the grader.
@@ -61,8 +58,9 @@ HOSTILE = (
     # The machine and its files.
     refused("reads the gradebook", "return open('COURSE/gradebook.db', 'rb').read(16)"),
     refused("overwrites the gradebook", "return open('COURSE/gradebook.db', 'r+b').write(b'0' * 100)"),
-    refused("deletes the sources", "import shutil", "return shutil.rmtree('COURSE/solutions')", looked_at=True),
-    refused("reads the hidden tests", "return open('COURSE/solutions/sizes/sizes.ipynb').read(10)"),
+    refused("deletes the sources", "import shutil", "return shutil.rmtree('COURSE/solutions')"),
+    refused("reads the hidden tests", "return open('COURSE/solutions/tiny/hidden_tests.py').read(10)"),
+    refused("reads the blueprint", "return open('COURSE/grading/tiny/blueprint.json').read(10)"),
     refused("reads another submission", "import os", "return os.listdir('COURSE/submitted')"),
     refused("reads the repository's sources", "return open('REPOSITORY/tools/ee559_course/grading/judging.py').read()"),
     refused("reads the secret of the draws", "return open('COURSE/grading/secret', 'rb').read()"),
@@ -71,7 +69,6 @@ HOSTILE = (
         "writes into the package",
         "import ee559",
         "return open(ee559.__path__[0] + '/__init__.py', 'a')",
-        looked_at=True,
     ),
     refused("writes into the home of the grader", "return open('HOME/.bashrc', 'a').write('#')"),
     refused(
@@ -79,7 +76,6 @@ HOSTILE = (
         "import os",
         "os.symlink('COURSE', 'link')",
         "return os.listdir('link')",
-        looked_at=True,
     ),
     Hostile(
         "leaves links for the one who cleans up",
@@ -87,7 +83,6 @@ HOSTILE = (
         "os.chmod('c', 0)\n"
         "print('LEFT')",
         says="LEFT",
-        looked_at=True,
     ),
     Hostile(
         "hides files under strange names",
@@ -95,39 +90,31 @@ HOSTILE = (
         says="LEFT",
     ),
     # The network.
-    refused(
-        "connects by TCP", "import socket", "return socket.create_connection(('127.0.0.1', PORT), 2)", looked_at=True
-    ),
+    refused("connects by TCP", "import socket", "return socket.create_connection(('127.0.0.1', PORT), 2)"),
     refused(
         "sends by UDP",
         "import socket",
         "return socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', 53))",
-        looked_at=True,
     ),
-    refused("opens a Unix socket", "import socket", "return socket.socket(socket.AF_UNIX)", looked_at=True),
-    refused(
-        "downloads", "import urllib.request", "return urllib.request.urlopen('http://127.0.0.1:PORT')", looked_at=True
-    ),
+    refused("opens a Unix socket", "import socket", "return socket.socket(socket.AF_UNIX)"),
+    refused("downloads", "import urllib.request", "return urllib.request.urlopen('http://127.0.0.1:PORT')"),
     # Other processes.
-    refused("kills the grader", "import os", "return os.kill(GRADER, 9)", looked_at=True),
-    refused("reads the grader's environment", "return open('/proc/GRADER/environ', 'rb').read()", looked_at=True),
+    refused("kills the grader", "import os", "return os.kill(GRADER, 9)"),
+    refused("reads the grader's environment", "return open('/proc/GRADER/environ', 'rb').read()"),
     refused(
         "writes the memory of its parent",
         "import os",
         "return open(f'/proc/{os.getppid()}/mem', 'r+b').read(1)",
-        looked_at=True,
     ),
     refused(
         "traces its parent",
         "import ctypes, os",
         "libc = ctypes.CDLL(None, use_errno=True)",
         "assert libc.ptrace(16, os.getppid(), 0, 0) == 0",
-        looked_at=True,
     ),
     Hostile(
         "kills all that it can",
         "import os, signal\nos.kill(-1, signal.SIGTERM)",
-        looked_at=True,
     ),
     Hostile(
         "leaves a daemon behind",
@@ -135,7 +122,6 @@ HOSTILE = (
         "        time.sleep(600)\n"
         "    time.sleep(600)\nprint('LEFT')",
         says="LEFT",
-        looked_at=True,
     ),
     Hostile(
         "bombs with forks",
@@ -144,14 +130,13 @@ HOSTILE = (
         harms_itself=True,
     ),
     # Using things up.
-    Hostile("loops for ever", relu="while True: pass", lost=RELU),
+    Hostile("loops for ever", double="while True: pass"),
     ends(
         "loops for ever and does not listen",
         "time",
         "import signal",
         "signal.signal(signal.SIGINT, signal.SIG_IGN)",
         "while True: pass",
-        looked_at=True,
     ),
     ends(
         "sleeps for ever, and never gives way",
@@ -181,144 +166,108 @@ HOSTILE = (
         "    time.sleep(0.05)",
     ),
     ends("makes files without end", "disk", "k = 0", "while True:", "    k += 1", "    open(f'f{k}', 'w').close()"),
-    Hostile("prints without end", relu=WRONG + "for _ in range(300_000): print('x' * 1000)\n", says="is cut"),
+    Hostile("prints without end", double=WRONG + "for _ in range(300_000): print('x' * 1000)\n", says="is cut"),
     Hostile(
         "shows pictures without end",
-        relu=WRONG + "from IPython.display import display\nfor _ in range(5000):\n"
+        double=WRONG + "from IPython.display import display\nfor _ in range(5000):\n"
         "    display({'image/png': 'A' * 100_000}, raw=True)\n",
         says="is cut",
     ),
     Hostile(
         "returns a giant tensor",
-        relu="import torch\ndef my_relu(x):\n    return torch.zeros(400_000_000)\n",
-        lost=RELU,
+        double="import torch\ndef double(x):\n    return torch.zeros(400_000_000)\n",
     ),
-    ends("ends its process", "itself", "import os", "os._exit(0)", looked_at=True),
-    ends("crashes", "signal 11", "import ctypes", "ctypes.string_at(0)", looked_at=True),
+    Hostile(
+        "returns more than an answer may have",
+        double="import torch\ndef double(x):\n    return torch.zeros(60_000_000, dtype=torch.uint8)\n",
+        ended="output",
+    ),
+    Hostile("ends when it is asked", double="import os\ndef double(x):\n    os._exit(0)\n", ended="itself"),
+    ends("ends its process", "itself", "import os", "os._exit(0)"),
+    ends("crashes", "signal 11", "import ctypes", "ctypes.string_at(0)"),
     # Marks that are not earned.
     Hostile(
         "replaces what compares tensors",
         "import torch\ntorch.allclose = torch.equal = lambda *a, **k: True\n"
         "torch.testing.assert_close = lambda *a, **k: None",
-        looked_at=True,
     ),
     Hostile(
         "drops assertions",
         "import ast\nclass Drop(ast.NodeTransformer):\n    def visit_Assert(self, node): return ast.Pass()\n"
         "get_ipython().ast_transformers.append(Drop())",
-        looked_at=True,
     ),
     Hostile(
         "rewrites what is run",
         "get_ipython().input_transformers_cleanup.append(lambda lines: [l.replace('assert', 'True #') for l in lines])",
-        looked_at=True,
     ),
     Hostile(
         "equals everything",
-        relu="class Yes:\n    def __eq__(self, other): return True\n    def __getattr__(self, name): return Yes()\n"
-        "    def __call__(self, *a, **k): return self\n    __hash__ = None\ndef my_relu(x):\n    return Yes()\n",
-        lost=RELU,
-        looked_at=True,
+        double="class Yes:\n    def __eq__(self, other): return True\n    def __getattr__(self, name): return Yes()\n"
+        "    def __call__(self, *a, **k): return self\n    __hash__ = None\ndef double(x):\n    return Yes()\n",
     ),
     Hostile(
         "returns a tensor that equals everything",
-        relu="import torch\nclass Yes(torch.Tensor):\n    @classmethod\n"
+        double="import torch\nclass Yes(torch.Tensor):\n    @classmethod\n"
         "    def __torch_function__(cls, f, t, a=(), k=None):\n"
-        "        return True\ndef my_relu(x):\n    return x.abs().as_subclass(Yes)\n",
-        lost=RELU,
-        looked_at=True,
+        "        return True\ndef double(x):\n    return x.abs().as_subclass(Yes)\n",
     ),
     Hostile(
         "shows the maximum",
-        relu="def my_relu(x):\n    get_ipython().displayhook(3.0)\n    return x.abs()\n",
-        looked_at=True,
+        double="def double(x):\n    get_ipython().displayhook(3.0)\n    return x.abs()\n",
     ),
     Hostile(
         "marks its own answers",
         "import sys, json\nfor module in list(sys.modules.values()):\n    if hasattr(module, 'pack'):\n"
         "        module.pack = lambda value: {'list': []}\n",
-        lost=RELU,
         harms_itself=True,
     ),
     Hostile(
         "writes events of its own",
         'import os\nfor fd in range(3, 40):\n    try:\n        os.write(fd, b\'{"done": "ok", "value": 1}\\n\' * 50)\n'
         "    except OSError: pass",
-        lost=RELU,
         harms_itself=True,
     ),
     Hostile(
         "closes all its files",
-        relu=WRONG + "import os\nos.closerange(3, 200)\n",
-        lost=RELU,
+        double=WRONG + "import os\nos.closerange(3, 200)\n",
         ended="itself",
-        looked_at=True,
     ),
     Hostile(
         "puts modules of its own before others",
         "for name in ('torch', 'ee559', 'random', 'json', 'copy', 'sitecustomize', 'usercustomize'):\n"
         "    open(name + '.py', 'w').write('raise SystemExit')",
-        looked_at=True,
     ),
     Hostile(
         "looks for the references in its memory",
         "import gc\n"
-        "names = [o.__name__ for o in gc.get_objects() if type(o).__name__ == 'function']\n"
-        "found = [name for name in names if name in ('verdict', 'cases')]\n"
+        "found = [each for each in gc.get_objects() if isinstance(each, type) and each.__name__ == 'DoubledValues']\n"
         "print('FOUND', len(found))",
         says="FOUND 0",
-        looked_at=True,
     ),
     Hostile(
-        "looks for the references on the stack",
-        relu="import sys\ndef my_relu(x):\n    frame, seen = sys._getframe(), []\n    while frame:\n"
-        "        seen += [n for n in frame.f_locals if n in ('wanted', 'verdict', 'expected')]\n"
-        "        frame = frame.f_back\n"
-        "    print('SEEN', seen)\n    return x.abs()\n",
-        says="SEEN []",
-        looked_at=True,
-    ),
-    Hostile(
-        "looks for the solution in what it imports",
-        "import ee559.practicals.hidden as hidden\nprint('SEED', __import__('os').environ.get('EE559_SEED'))",
-        says="SEED None",
-        looked_at=True,
-    ),
-    Hostile(
-        "switches off the refusal of torch's relu",
-        relu="import torch\nfrom torch.nn import functional as F\ndef my_relu(x):\n"
-        "    with torch._C.DisableTorchFunction():\n"
-        "        return F.relu(x)\n",
-        looked_at=True,
-    ),
-    Hostile(
-        "patches the refusal of torch's relu",
-        "import ee559.practicals.practical as p, contextlib\np.by_hand = lambda *words: contextlib.nullcontext()",
-        relu="from torch.nn import functional as F\ndef my_relu(x):\n    return F.relu(x)\n",
-        looked_at=True,
+        "looks for the tests in what it imports",
+        "import os, ee559_course.practicals.hidden as hidden\n"
+        "print('SEED', os.environ.get('EE559_SEED'), hidden.HiddenTest.__subclasses__())",
+        says="SEED None []",
     ),
     Hostile(
         "goes on in a thread after its cell",
         "import threading, time\ndef later():\n    while True:\n        time.sleep(0.01)\n"
         "threading.Thread(target=later, daemon=True).start()\nthreading.Thread(target=later).start()",
-        looked_at=True,
     ),
     Hostile(
         "registers exit handlers",
         "import atexit, os\natexit.register(lambda: os.kill(os.getppid(), 9))",
-        looked_at=True,
     ),
     Hostile(
         "loads a pickle that acts",
         "import pickle\npickle.loads(b\"cposix\\nsystem\\n(S'touch COURSE/x'\\ntR.\")",
-        looked_at=True,
     ),
-    Hostile("recurses without end", relu="def my_relu(x):\n    return my_relu(x)\n", lost=RELU),
-    Hostile("returns a list in itself", relu="def my_relu(x):\n    r = []\n    r.append(r)\n    return r\n", lost=RELU),
+    Hostile("recurses without end", double="def double(x):\n    return double(x)\n"),
+    Hostile("returns a list in itself", double="def double(x):\n    r = []\n    r.append(r)\n    return r\n"),
     Hostile(
         "raises strange errors",
-        relu="class E(BaseException):\n    def __str__(self): raise self\ndef my_relu(x):\n    raise E()\n",
-        lost=RELU,
+        double="class E(BaseException):\n    def __str__(self): raise self\ndef double(x):\n    raise E()\n",
     ),
     Hostile("writes broken text", "print('\\ud800 \\x1b[2J \\u202e')"),
     Hostile(

@@ -1,16 +1,14 @@
 """Batches: nothing is lost however they end, nothing is graded twice, and one grades at a time."""
 
 import contextlib
-import copy
 import json
 import os
 import random
 import signal
-import socket
+import sqlite3
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,41 +17,45 @@ import filelock
 import nbformat
 import psutil
 import pytest
-from course_copies import NEEDS_CONFINEMENT, course_at, hand_in, released, solved
-from distributed import LocalCluster
+from canned_pools import Keeping, grading_on
+from course_copies import FULL, NEEDS_CONFINEMENT, course_at, hand_in, released, solved
 from ee559_course.cli import app
-from ee559_course.grading.batch import Event, Options, course_secret, grade
+from ee559_course.grading.batch import Event, Options, grade
 from ee559_course.grading.course_folder import CourseFolder
-from ee559_course.grading.gradebook import write_marks
-from ee559_course.grading.pool import GradingError, PoolOptions, connect
-from ee559_course.grading.record import Record, read_records
-from ee559_course.practicals.release import ReleaseError
+from ee559_course.grading.draws import course_secret
+from ee559_course.grading.gradebook import open_gradebook, write_marks
+from ee559_course.grading.pool import GradingError, Pool, PoolOptions, connect
+from ee559_course.grading.record import read_records
+from ee559_course.practicals.source import ReleaseError
 from typer.testing import CliRunner
 
 KILLS = 20
+NB_MANY = 60
+SQUARES = {"double": "def double(x):\n    return x * x"}
+IMPORTS = """import torch
+from torch import nn
+print("so far")
+nn.functional.conv1d(torch.ones(1, 1, 3), torch.ones(1, 1, 2))"""
 pytestmark = NEEDS_CONFINEMENT
 ZYGOTE = Path(__file__).with_name("grading_zygote.py")
 
 
 @pytest.fixture(scope="module")
-def scheduler() -> Iterator[str]:
-    """Start a cluster that is not the grader's own, and stays when a grader is killed."""
-    with LocalCluster(
-        n_workers=2,
-        threads_per_worker=1,
-        memory_limit=0,
-        dashboard_address=None,
-        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # it opens a port all the same, by default 8787
-    ) as cluster:
-        yield cluster.scheduler_address
+def pool() -> Iterator[Pool]:
+    """Start workers once: they are not what is tested here."""
+    with connect(PoolOptions(workers=2)) as started:
+        yield started
+
+
+@pytest.fixture
+def warm(pool: Pool) -> Iterator[None]:
+    """Grade on workers that have started."""
+    with grading_on(pool):
+        yield
 
 
 def no_one(event: Event) -> None:
     """Listen to nothing."""
-
-
-def on(scheduler: str, **options: Any) -> Options:
-    return Options(pool=PoolOptions(scheduler=scheduler), **options)
 
 
 def command_of(process: psutil.Process) -> str:
@@ -75,11 +77,11 @@ def fork_servers() -> list[psutil.Process]:
 
 def hand_in_a_class(course: CourseFolder, students: int = 16) -> None:
     """Hand in a class: right and wrong answers, texts, an untouched release, and what cannot be read."""
-    wrong = ("def my_relu(x):\n    return x.abs()", "def my_relu(x):\n    return x", "def my_relu(x):\n    pass")
+    wrong = ("def double(x):\n    return x * x", "def double(x):\n    return x", "def double(x):\n    pass")
     for number in range(students - 2):
-        answers = {"words-receptive-field": f"I think {number}."}
+        answers = {"words-why": f"I think {number}."}
         if number % 4:
-            answers["my-relu"] = wrong[number % 4 - 1]
+            answers["double"] = wrong[number % 4 - 1]
         hand_in(course, f"student-{number:02d}", solved(answers))
     hand_in(course, "untouched", released())
     hand_in(course, "broken", b'{"cells": [')
@@ -90,29 +92,26 @@ def gradebook_of(course: CourseFolder) -> list[tuple[Any, ...]]:
     with course.gradebook() as gradebook:
         return sorted(
             (each.student.id, grade.name, grade.auto_score, grade.manual_score, grade.needs_manual_grade)
-            for each in gradebook.assignment_submissions("sizes")
+            for each in gradebook.assignment_submissions("tiny")
             for grade in each.notebooks[0].grades
         ) + sorted(
             (each.student.id, comment.name, comment.auto_comment)
-            for each in gradebook.assignment_submissions("sizes")
+            for each in gradebook.assignment_submissions("tiny")
             for comment in each.notebooks[0].comments
         )
 
 
-def test_killed_at_twenty_moments_the_gradebook_is_the_same_in_the_end(scheduler: str, tmp_path: Path) -> None:
+def test_killed_at_twenty_moments_the_gradebook_is_the_same_in_the_end(pool: Pool, tmp_path: Path) -> None:
     whole, killed = course_at(tmp_path / "whole"), course_at(tmp_path / "killed")
     for course in (whole, killed):
         hand_in_a_class(course)
-        (course.root / "grading").mkdir()
+        (course.root / "grading" / "secret").parent.mkdir(exist_ok=True)
         (course.root / "grading" / "secret").write_bytes(b"the same draws in both")
-    grade(whole, "sizes", on(scheduler), no_one)
-    events: list[Event] = []
-    started = time.monotonic()
-    grade(whole, "sizes", on(scheduler, again=True), events.append)
-    between = (time.monotonic() - started) / len(events)
-
+    with grading_on(Keeping(pool, tmp_path / "results")):
+        grade(whole, "tiny", Options(), no_one)
+        grade(killed, "tiny", Options(students=["broken"]), no_one)  # makes its blueprint
     draw = random.Random(0)
-    command = [sys.executable, str(ZYGOTE), str(killed.root), scheduler]
+    command = [sys.executable, str(ZYGOTE), str(killed.root), str(tmp_path / "results")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as zygote:
         assert zygote.stdin is not None
         assert zygote.stdout is not None
@@ -122,89 +121,144 @@ def test_killed_at_twenty_moments_the_gradebook_is_the_same_in_the_end(scheduler
             zygote.stdin.write("rest\n" if number % 4 == 0 else "again\n")
             zygote.stdin.flush()
             pid, line = int(next(said)), ""
-            for _ in range(draw.randrange(len(events) // 2)):
+            for _ in range(draw.randrange(16)):
                 if not line.startswith("ended"):
                     line = next(said)
-            time.sleep(draw.uniform(0, 2 * between))  # so that it is killed between two events too
+            time.sleep(draw.uniform(0, 0.05))  # so that it is killed between two events too
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
             while not line.startswith("ended"):
                 line = next(said)
             ends.append(int(line.split()[1]))
+        zygote.stdin.write("rest\n")
         zygote.stdin.close()
+        assert list(said)[-1] == "ended 0\n"
     assert set(ends) <= {0, -signal.SIGKILL}
     assert ends.count(-signal.SIGKILL) >= KILLS // 2, "too few runs were still going when they were killed"
-    records = grade(killed, "sizes", on(scheduler), no_one)
-    assert len(records) == 16
     assert gradebook_of(killed) == gradebook_of(whole)
-    assert {record.student: record.points for record in records} == {
-        record.student: record.points for record in read_records(whole.grading("sizes"))
-    }
+    for course in (whole, killed):
+        assert len(list(read_records(course.grading("tiny")))) == 16
+    points = [{record.student: record.points for record in read_records(c.grading("tiny"))} for c in (whole, killed)]
+    assert points[0] == points[1]
 
 
-def test_second_run_grades_only_what_is_new_or_has_changed(scheduler: str, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("warm")
+def test_second_run_grades_only_what_is_new_or_has_changed(tmp_path: Path) -> None:
     course = course_at(tmp_path / "course")
     hand_in(course, "ada", solved())
     hand_in(course, "grace", solved())
-    first = grade(course, "sizes", on(scheduler), no_one)
-    hand_in(course, "grace", solved({"my-relu": "def my_relu(x):\n    return x.abs()"}))
+    first = grade(course, "tiny", Options(), no_one)
+    hand_in(course, "grace", solved(SQUARES))
     hand_in(course, "linus", solved())
     events: list[Event] = []
-    second = grade(course, "sizes", on(scheduler), events.append)
+    second = grade(course, "tiny", Options(), events.append)
     assert [event.student for event in events if event.kind == "unchanged"] == ["ada"]
     assert sorted(event.student for event in events if event.kind == "graded") == ["grace", "linus"]
-    assert {record.student: record.points for record in second} == {"ada": 24, "grace": 22, "linus": 24}
-    assert [record.points for record in first] == [24, 24]
+    assert {record.student: record.points for record in second} == {"ada": FULL, "grace": FULL - 2, "linus": FULL}
+    assert [record.points for record in first] == [FULL, FULL]
     events.clear()
-    grade(course, "sizes", on(scheduler, again=True, students=["ada"]), events.append)
+    grade(course, "tiny", Options(again=True, students=["ada"]), events.append)
     assert [event.student for event in events if event.kind == "graded"] == ["ada"]
 
 
-def test_grades_given_by_hand_stay_when_a_practical_is_graded_again(scheduler: str, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("warm")
+def test_a_practical_that_has_changed_is_graded_again(tmp_path: Path) -> None:
     course = course_at(tmp_path / "course")
     hand_in(course, "ada", solved())
-    grade(course, "sizes", on(scheduler), no_one)
+    grade(course, "tiny", Options(), no_one)
+    tests = course.root / "solutions" / "tiny" / "hidden_tests.py"
+    tests.write_text(tests.read_text(encoding="utf-8").replace("return 2 * x\n", "return 3 * x\n"), encoding="utf-8")
+    (record,) = grade(course, "tiny", Options(), no_one)
+    assert [test.cell for test in record.tests if not test.points] == ["test-doubled-values"]
+
+
+@pytest.mark.usefixtures("warm")
+def test_grades_given_by_hand_stay_when_a_practical_is_graded_again(tmp_path: Path) -> None:
+    course = course_at(tmp_path / "course")
+    hand_in(course, "ada", solved())
+    grade(course, "tiny", Options(), no_one)
     with course.gradebook() as gradebook:
-        gradebook.find_grade("words-receptive-field", "sizes", "sizes", "ada").manual_score = 2.5
-        gradebook.find_grade("test-relu-values", "sizes", "sizes", "ada").manual_score = 1.0
-        gradebook.find_comment("words-receptive-field", "sizes", "sizes", "ada").manual_comment = "Nearly."
+        gradebook.find_grade("words-why", "tiny", "tiny", "ada").manual_score = 2.5
+        gradebook.find_grade("test-doubled-values", "tiny", "tiny", "ada").manual_score = 1.0
+        gradebook.find_comment("words-why", "tiny", "tiny", "ada").manual_comment = "Nearly."
         gradebook.db.commit()
-    grade(course, "sizes", on(scheduler, again=True), no_one)
+    grade(course, "tiny", Options(again=True), no_one)
     with course.gradebook() as gradebook:
-        assert gradebook.find_submission("sizes", "ada").score == 24 - 1 + 2.5
-        assert gradebook.find_grade("test-relu-values", "sizes", "sizes", "ada").needs_manual_grade
-        assert gradebook.find_comment("words-receptive-field", "sizes", "sizes", "ada").manual_comment == "Nearly."
+        assert gradebook.find_submission("tiny", "ada").score == FULL - 1 + 2.5
+        assert gradebook.find_grade("test-doubled-values", "tiny", "tiny", "ada").needs_manual_grade
+        assert gradebook.find_comment("words-why", "tiny", "tiny", "ada").manual_comment == "Nearly."
 
 
-def test_marks_that_could_not_be_written_whole_are_not_written_with_the_next_ones(
-    scheduler: str, tmp_path: Path
+@pytest.mark.usefixtures("warm")
+def test_the_gradebook_is_as_nbgrader_itself_would_write_it(tmp_path: Path) -> None:
+    ours, theirs = course_at(tmp_path / "ours"), course_at(tmp_path / "theirs")
+    for course in (ours, theirs):
+        hand_in(course, "ada", solved(SQUARES))
+        hand_in(course, "untouched", released())
+        (course.submitted("ada", "tiny") / "timestamp.txt").write_text("2026-03-01 12:00:00 Europe/Zurich")
+    grade(ours, "tiny", Options(), no_one)
+    command = [Path(sys.executable).with_name("nbgrader"), "autograde", "tiny", "--create"]
+    subprocess.run(command, cwd=theirs.root, check=True, capture_output=True)
+    assert gradebook_of(ours) == gradebook_of(theirs)
+    stamps = []
+    for course in (ours, theirs):
+        with course.gradebook() as gradebook:
+            found = gradebook.find_submission("tiny", "ada")
+            stamps.append((found.timestamp, found.score, found.max_score))
+    assert stamps[0] == stamps[1]
+
+
+@pytest.mark.usefixtures("warm")
+def test_what_is_late_loses_what_nbgraders_settings_say(tmp_path: Path) -> None:
+    course = course_at(tmp_path / "course")
+    settings = course.root / "nbgrader_config.py"
+    penalty = '\nc.LateSubmissionPlugin.penalty_method = "zero"\n'
+    settings.write_text(settings.read_text(encoding="utf-8") + penalty, encoding="utf-8")
+    with course.gradebook() as gradebook:
+        gradebook.update_or_create_assignment("tiny", duedate="2026-03-01 11:00:00 UTC")
+    for student, stamp in (("late", "2026-03-01 11:00:01 UTC"), ("early", "2026-03-01 11:59:59 +0100")):
+        hand_in(course, student, solved())
+        (course.submitted(student, "tiny") / "timestamp.txt").write_text(stamp)
+    grade(course, "tiny", Options(), no_one)
+    with course.gradebook() as gradebook:
+        assert gradebook.find_submission("tiny", "late").late_submission_penalty == FULL
+        assert not gradebook.find_submission("tiny", "early").late_submission_penalty
+
+
+def test_marks_that_could_not_be_written_whole_are_not_written(tmp_path: Path) -> None:
+    course = course_at(tmp_path / "course")
+    cells = {"words-why": None, "test-doubled-values": 2.0}
+    with open_gradebook(course) as gradebook:
+        with pytest.raises(KeyError, match="test-"):
+            write_marks(gradebook, course, "ada", "tiny", cells, ())
+        assert gradebook.execute("SELECT count(*) FROM student").fetchone() == (0,)
+
+
+@pytest.mark.usefixtures("warm")
+def test_a_gradebook_that_somebody_else_keeps_open_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     course = course_at(tmp_path / "course")
     hand_in(course, "ada", solved())
-    hand_in(course, "grace", solved())
-    grade(course, "sizes", on(scheduler), no_one)
-    right = nbformat.read(course.autograded("grace", "sizes") / "sizes.ipynb", as_version=4)
-    broken = copy.deepcopy(right)
-    broken.cells = [cell for cell in broken.cells if cell.id != "test-conv-stride"]
-    for cell in broken.cells:
-        if cell.id.startswith("test-"):
-            cell.outputs = [nbformat.v4.new_output("error", ename="AssertionError", evalue="wrong", traceback=[])]
-    with course.gradebook() as gradebook:
-        with pytest.raises(KeyError, match="test-conv-stride"):
-            write_marks(gradebook, course, "ada", "sizes", broken)
-        write_marks(gradebook, course, "grace", "sizes", right)
-    with course.gradebook() as gradebook:
-        assert {each.student.id: each.score for each in gradebook.assignment_submissions("sizes")} == {
-            "ada": 24,
-            "grace": 24,
-        }
+    monkeypatch.setattr("ee559_course.grading.gradebook.SECONDS_TO_WAIT", 0.2)
+    other = sqlite3.connect(course.gradebook_file)
+    with contextlib.closing(other):
+
+        def lock(event: Event) -> None:
+            if event.kind == "running":
+                other.execute("BEGIN EXCLUSIVE")
+
+        with pytest.raises(GradingError, match="the gradebook cannot be written: database is locked"):
+            grade(course, "tiny", Options(), lock)
+    assert [record.points for record in grade(course, "tiny", Options(), no_one)] == [FULL]
 
 
-def test_gradebook_is_backed_up_before_it_is_touched(scheduler: str, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("warm")
+def test_gradebook_is_backed_up_before_it_is_touched(tmp_path: Path) -> None:
     course = course_at(tmp_path / "course")
     hand_in(course, "ada", solved())
     before = gradebook_of(course)
-    grade(course, "sizes", on(scheduler), no_one)
+    grade(course, "tiny", Options(), no_one)
     (backup,) = (course.root / "grading" / "backups").glob("*.db")
     copy = course_at(tmp_path / "copy")
     copy.gradebook_file.write_bytes(backup.read_bytes())
@@ -213,39 +267,27 @@ def test_gradebook_is_backed_up_before_it_is_touched(scheduler: str, tmp_path: P
 
 def test_second_grader_at_the_same_time_is_refused(tmp_path: Path) -> None:
     course = course_at(tmp_path / "course")
-    (course.root / "grading").mkdir()
+    (course.root / "grading").mkdir(exist_ok=True)
     with (
         filelock.FileLock(course.root / "grading" / "lock"),
         pytest.raises(GradingError, match="another process is grading"),
     ):
-        grade(course, "sizes", Options(), no_one)
+        grade(course, "tiny", Options(), no_one)
     done = CliRunner().invoke(app, ["grade", "nonsense", "--course", str(course.root)])
     assert (done.exit_code, "no such practical: nonsense" in done.output) == (1, True)
 
 
-def test_unknown_practical_and_scheduler_are_one_clear_error_each(tmp_path: Path) -> None:
+def test_an_unknown_practical_is_one_clear_error(tmp_path: Path) -> None:
     course = course_at(tmp_path / "course")
     with pytest.raises(ReleaseError, match="no such practical: nonsense"):
         grade(course, "nonsense", Options(), no_one)
-    hand_in(course, "ada", solved())
-    with pytest.raises(GradingError, match="no scheduler answers at"):
-        grade(course, "sizes", on("tcp://127.0.0.1:1"), no_one)
-
-
-def test_grading_does_not_ask_for_the_port_of_another_cluster() -> None:
-    with contextlib.ExitStack() as stack, warnings.catch_warnings(record=True) as warned:
-        with contextlib.suppress(OSError):  # it may be taken already
-            stack.enter_context(socket.create_server(("127.0.0.1", 8787)))
-        with connect(PoolOptions(workers=1)) as pool:
-            assert pool.size == 1
-    assert [str(warning.message) for warning in warned if "already in use" in str(warning.message)] == []
 
 
 def test_worker_that_dies_is_replaced_and_its_submission_tried_again(tmp_path: Path) -> None:
     course = course_at(tmp_path / "course")
     for number in range(6):
         hand_in(course, f"student-{number}", solved({"imports": "import torch, time\ntime.sleep(0.5)"}))
-    others = fork_servers()  # of the cluster that other tests grade on
+    others = fork_servers()  # of the workers that other tests grade on
     killed: list[int] = []
 
     def kill_a_worker(event: Event) -> None:
@@ -255,31 +297,32 @@ def test_worker_that_dies_is_replaced_and_its_submission_tried_again(tmp_path: P
             worker.kill()
             killed.append(worker.pid)
 
-    records = grade(course, "sizes", Options(pool=PoolOptions(workers=2)), kill_a_worker)
+    records = grade(course, "tiny", Options(pool=PoolOptions(workers=2)), kill_a_worker)
     assert killed
-    assert [record.points for record in records] == [24.0] * 6
+    assert [record.points for record in records] == [FULL] * 6
 
 
-def test_two_hundred_in_a_row_take_no_more_memory_than_twenty(scheduler: str, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("warm")
+def test_many_in_a_row_take_no_more_memory_than_a_few(tmp_path: Path) -> None:
     course = course_at(tmp_path / "course")
-    for number in range(200):
-        hand_in(course, f"student-{number:03d}", solved({"words-receptive-field": f"I think {number}."}))
+    for number in range(NB_MANY):
+        hand_in(course, f"student-{number:03d}", solved({"words-why": f"I think {number}."}))
     sizes: list[int] = []
 
     def measure(event: Event) -> None:
         if event.kind == "graded":
             sizes.append(max(map(memory_of, fork_servers())) + memory_of(psutil.Process()))
 
-    records = grade(course, "sizes", on(scheduler), measure)
-    assert [record.points for record in records] == [24.0] * 200
-    early, late = max(sizes[20:40]), max(sizes[-20:])
+    records = grade(course, "tiny", Options(), measure)
+    assert [record.points for record in records] == [FULL] * NB_MANY
+    early, late = max(sizes[10:20]), max(sizes[-10:])
     assert late < 1.1 * early, f"{early / 2**20:.0f} MiB at first, {late / 2**20:.0f} MiB in the end"
 
 
 def test_command_says_what_needs_a_look_by_its_exit_status_and_in_json(tmp_path: Path) -> None:
     course = course_at(tmp_path / "course")
     hand_in(course, "ada", solved())
-    command = [Path(sys.executable).with_name("ee559"), "grade", "sizes", "--course", course.root, "--workers", "1"]
+    command = [Path(sys.executable).with_name("ee559"), "grade", "tiny", "--course", course.root, "--workers", "1"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 of 1 submissions are graded" in done.stdout
@@ -299,37 +342,92 @@ def test_command_says_what_needs_a_look_by_its_exit_status_and_in_json(tmp_path:
 
 def test_secret_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
     course = course_at(tmp_path / "course")
-    (course.root / "grading").mkdir()
+    (course.root / "grading").mkdir(exist_ok=True)
     secret = course_secret(course)
     assert (len(secret), course_secret(course)) == (32, secret)
     assert (course.root / "grading" / "secret").stat().st_mode & 0o077 == 0
 
 
-def test_logs_say_what_became_of_each_cell(scheduler: str, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("warm")
+def test_logs_and_the_graded_notebook_say_what_became_of_each_cell(tmp_path: Path) -> None:
     course = course_at(tmp_path / "course")
-    hand_in(course, "ada", solved({"my-relu": "def my_relu(x):\n    return x.abs()"}))
-    (record,) = grade(course, "sizes", on(scheduler), no_one)
-    assert isinstance(record, Record)
-    log = (course.grading("sizes") / "logs" / "ada.log").read_text(encoding="utf-8")
-    assert "test-relu-values: 0 of 2: my_relu: wrong values" in log
-    assert "my-relu: ok" in log
+    hand_in(
+        course,
+        "ada",
+        solved({**SQUARES, "imports": IMPORTS}),
+    )
+    (record,) = grade(course, "tiny", Options(), no_one)
+    log = (course.grading("tiny") / "logs" / "ada.log").read_text(encoding="utf-8")
+    assert "test-doubled-values: 0 of 2: double(x=tensor([3.])): the shape is right" in log
+    assert "double: ok" in log
+    assert "imports: ok, then error" in log
+    assert record.points == FULL - 2, "names that the cell defines before it fails are there"
+    graded = nbformat.read(course.autograded("ada", "tiny") / "tiny.ipynb", as_version=4)
+    cells = {cell.id: cell for cell in graded.cells}
+    printed, result, told = cells["imports"].outputs
+    assert printed.text == "so far\n"
+    assert "tensor([[[2., 2.]]])" in result.data["text/plain"]
+    assert "do this by hand: torch's conv1d is not allowed" in told.evalue
+    (failed,) = cells["test-doubled-values"].outputs
+    assert failed.evalue.endswith("got 9.0 at index (0,), expected 6.0. It looks like this: the square")
 
 
-def test_a_name_that_handed_nothing_in_is_no_success(scheduler: str, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("warm")
+def test_the_order_of_cells_and_what_ends_the_process_cost_only_what_they_must(tmp_path: Path) -> None:
+    course = course_at(tmp_path / "course")
+    moved = solved()
+    (answer,) = (cell for cell in moved.cells if cell.id == "smooth")
+    moved.cells = [*(cell for cell in moved.cells if cell.id != "smooth"), answer]
+    hand_in(course, "below its test", moved)
+    hand_in(course, "ends", solved({"check-shift": "import os\nos._exit(0)"}))
+    hand_in(course, "crashes where asked", solved({"shift": "import os\ndef shift(x, by):\n    os.abort()"}))
+    shadows = "import torch\nfrom torch import nn\nlist = dict = type = isinstance = range = F = math = 3"
+    hand_in(course, "shadows", solved({"imports": shadows}))
+    records = {record.student: record for record in grade(course, "tiny", Options(), no_one)}
+    assert records["below its test"].points == FULL
+    assert (records["ends"].points, records["ends"].ended) == (FULL, "itself")
+    assert records["crashes where asked"].points == FULL - 2
+    assert records["shadows"].points == FULL
+
+
+def test_a_name_that_handed_nothing_in_is_no_success(tmp_path: Path) -> None:
     course = course_at(tmp_path / "course")
     hand_in(course, "ada", solved())
     with pytest.raises(GradingError, match="nothing was handed in by adda"):
-        grade(course, "sizes", on(scheduler, students=["adda"]), no_one)
-    with pytest.raises(GradingError, match="nobody has handed in filters"):
-        grade(course, "filters", on(scheduler), no_one)
+        grade(course, "tiny", Options(students=["adda"]), no_one)
+    (course.root / "submitted" / "ada" / "tiny").rename(course.root / "submitted" / "ada" / "other")
+    with pytest.raises(GradingError, match="nobody has handed in tiny"):
+        grade(course, "tiny", Options(), no_one)
 
 
-def test_a_test_that_misses_a_name_says_what_went_wrong_in_its_cell(scheduler: str, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("warm")
+def test_a_test_that_misses_a_name_says_what_went_wrong_in_its_cell(tmp_path: Path) -> None:
     course = course_at(tmp_path / "course")
-    hand_in(course, "ada", solved({"my-relu": "def my_relu(x)\n    return x"}))
-    (record,) = grade(course, "sizes", on(scheduler), no_one)
-    assert isinstance(record, Record)
-    lost = {test.message for test in record.tests if not test.points}
-    assert lost == {
-        "my_relu is not there, because the cell that defines it ends in an error: SyntaxError: expected ':' in line 1"
+    hand_in(course, "ada", solved({"double": "def double(x)\n    return x"}))
+    hand_in(course, "grace", released())
+    hand_in(course, "linus", solved({"double": "def dubble(x):\n    return 2 * x"}))
+    said = {record.student: record.tests[0].message for record in grade(course, "tiny", Options(), no_one)}
+    assert said == {
+        "ada": "double is not there, because the cell that defines it ends in an error: "
+        "SyntaxError: expected ':' in line 1",
+        "grace": "double is not answered yet: return twice each value of x, of x's size",
+        "linus": "NameError: name 'double' is not defined",
     }
+
+
+def test_the_graders_own_process_has_neither_torch_nor_nbgrader() -> None:
+    program = "import sys, ee559_course.grading.batch; print({'torch', 'nbgrader', 'nbformat'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.usefixtures("warm")
+def test_the_graders_own_part_of_a_submission_is_short(tmp_path: Path) -> None:
+    course = course_at(tmp_path / "course")
+    for number in range(12):
+        hand_in(course, f"student-{number:02d}", solved({"words-why": f"I think {number}."}))
+    moments = []
+    grade(course, "tiny", Options(), lambda event: moments.append((event.kind, time.process_time())))
+    graded = [moment for kind, moment in moments if kind == "graded"]
+    each = (graded[-1] - graded[0]) / (len(graded) - 1)
+    assert each < 0.02, f"{1000 * each:.0f} ms of processor time"

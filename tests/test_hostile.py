@@ -15,23 +15,18 @@ import nbformat
 import psutil
 import pytest
 from confinement_roles import become, own
-from course_copies import NEEDS_CONFINEMENT, course_at, hand_in, solved
-from ee559_course.grading.blueprint import read_blueprint
+from course_copies import FULL, NEEDS_CONFINEMENT, course_at, hand_in, solved
 from ee559_course.grading.confinement import Limits
 from ee559_course.grading.course_folder import CourseFolder
-from ee559_course.grading.judging import read_questions
 from ee559_course.grading.record import Record, read_records
 from ee559_course.paths import ROOT
-from hostile_submissions import HONEST, HOSTILE, Hostile
+from hostile_submissions import HONEST, HOSTILE, LOST, Hostile
 from machine import ORDINARY_USER
 from nbformat import NotebookNode
 
 pytestmark = NEEDS_CONFINEMENT
 LIMITS = Limits(cpu_seconds=30, memory_bytes=1000 * 2**20, file_bytes=150 * 2**20, files=4000, processes=40)
 SECONDS_A_CELL = 15  # attacks that another limit ends must come to it sooner, on a busy machine too
-FULL = 24.0
-
-
 OURSELVES, ORDINARY = "as the user of the tests", "as an ordinary user"
 PROGRAM = f"""
 if __name__ == "__main__":  # the workers import this as well, and need nothing of it
@@ -44,7 +39,7 @@ if __name__ == "__main__":  # the workers import this as well, and need nothing 
 
     sys.stdin.readline()
     pool = PoolOptions(workers=2, limits={LIMITS})
-    grade(CourseFolder(Path(sys.argv[1])), "sizes", Options(pool=pool), lambda event: None)
+    grade(CourseFolder(Path(sys.argv[1])), "tiny", Options(pool=pool), lambda event: None)
 """
 MACHINE = HOSTILE[: [hostile.name for hostile in HOSTILE].index("replaces what compares tensors")]
 """The attacks on the machine: what stops them differs from user to user."""
@@ -118,10 +113,11 @@ def grade_attacks(whose: str) -> Graded:
             "PORT": str(server.getsockname()[1]),
         }
         for hostile in hostile_ones:
-            code, relu = (
-                re.sub("|".join(places), lambda found: places[found[0]], text) for text in (hostile.code, hostile.relu)
+            code, double = (
+                re.sub("|".join(places), lambda found: places[found[0]], text)
+                for text in (hostile.code, hostile.double)
             )
-            hand_in(course, student_of(hostile), notebook(code, {"my-relu": relu}))
+            hand_in(course, student_of(hostile), notebook(code, {"double": double}))
             hand_in(course, f"{student_of(hostile)} then honest", solved())
         for name, code in HONEST.items():
             hand_in(course, f"honest {name}", notebook(code, {}))
@@ -131,7 +127,7 @@ def grade_attacks(whose: str) -> Graded:
                 own("user", path)
         grader.communicate(b"\n")
     assert grader.returncode == 0
-    records = {record.student: record for record in read_records(course.grading("sizes"))}
+    records = {record.student: record for record in read_records(course.grading("tiny"))}
     return Graded(course, hostile_ones, records, before)
 
 
@@ -149,7 +145,7 @@ def lost(record: Record) -> frozenset[str]:
 
 
 def shown(course: CourseFolder, student: str) -> str:
-    graded = nbformat.read(course.autograded(student, "sizes") / "sizes.ipynb", as_version=4)
+    graded = nbformat.read(course.autograded(student, "tiny") / "tiny.ipynb", as_version=4)
     return "\n".join(str(output) for cell in graded.cells for output in cell.get("outputs", []))
 
 
@@ -160,24 +156,12 @@ def test_there_are_enough_attacks() -> None:
 
 @ATTACKS
 def test_attack_earns_what_its_answers_are_worth_and_no_more(graded: Graded, hostile: Hostile) -> None:
-    questions = read_questions(read_blueprint(graded.course, "sizes").notebook)
-    reported = {cell for cell, question in questions.items() if question.test.reported}
     record = graded.records[student_of(hostile)]
     assert record.graded, record.reason
-    assert bool(record.flags) == hostile.looked_at, record.flags
-    earlier = {cell for cell in questions if cell.startswith("test-output-size")}
-    if hostile.ended:
-        assert record.ended == hostile.ended or (hostile.ended == "*" and record.ended), record
-        assert hostile.lost <= lost(record)
-        assert not earlier & lost(record) - (reported if hostile.looked_at else set()), "points earned before are lost"
-    elif hostile.harms_itself:
-        assert hostile.lost <= lost(record)
-    elif hostile.looked_at:
-        assert hostile.lost <= lost(record) <= hostile.lost | reported
-        assert record.ended == ""
-    else:
-        assert lost(record) == hostile.lost, [test.message for test in record.tests if test.message]
-        assert record.ended == ""
+    said = [test.message for test in record.tests if test.message]
+    assert lost(record) >= LOST if hostile.harms_itself else lost(record) == LOST, said
+    allowed = {hostile.ended, *([""] if hostile.may_end else [])}
+    assert record.ended in allowed or hostile.harms_itself
     assert hostile.says in shown(graded.course, student_of(hostile))
 
 
@@ -185,7 +169,7 @@ def test_attack_earns_what_its_answers_are_worth_and_no_more(graded: Graded, hos
 def test_honest_student_after_an_attack_has_every_point(graded: Graded, hostile: Hostile) -> None:
     record = graded.records[f"{student_of(hostile)} then honest"]
     assert lost(record) == set(), [test.message for test in record.tests if test.message]
-    assert (record.points, record.flags, record.ended) == (FULL, (), "")
+    assert (record.points, record.pending, record.ended) == (FULL, "", "")
 
 
 @USERS
@@ -193,13 +177,13 @@ def test_honest_student_after_an_attack_has_every_point(graded: Graded, hostile:
 def test_honest_ways_of_working_cost_nothing(graded: Graded, name: str) -> None:
     record = graded.records[f"honest {name}"]
     assert (record.points, record.ended) == (FULL, ""), [test.message for test in record.tests if test.message]
-    assert record.flags == ()
+    assert record.pending == ""
 
 
 @USERS
 def test_batch_is_complete_and_in_the_gradebook(graded: Graded) -> None:
     with graded.course.gradebook() as gradebook:
-        scores = {each.student.id: each.score for each in gradebook.assignment_submissions("sizes")}
+        scores = {each.student.id: each.score for each in gradebook.assignment_submissions("tiny")}
     assert scores == {student: record.points for student, record in graded.records.items()}
     assert len(scores) == 2 * len(graded.hostile) + len(HONEST)
 

@@ -170,16 +170,13 @@ def _timestamp(course: CourseFolder, student: str, practical: str) -> str | None
 
 
 def _in_utc(said: str) -> str | None:
-    """Write a moment as the gradebook has it, read as nbgrader reads it: ``2026-11-27 19:00:00 UTC``, for example."""
+    """Write a moment as the gradebook has it; zones may have names: ``2026-11-27 19:00:00 Europe/Zurich``."""
     from dateutil import parser, tz
 
-    *day, zone = said.split(" ")
+    day, _, zone = said.rpartition(" ")
     try:
-        if len(day) == 2:
-            named = int(zone) if zone.lstrip("+-").isdecimal() else tz.gettz(zone)
-            moment = parser.parse(" ".join([*day, "TZ"]), tzinfos={"TZ": named})
-        else:
-            moment = parser.parse(said)
+        named = tz.gettz(zone) if " " in day else None
+        moment = parser.parse(day).replace(tzinfo=named) if named is not None else parser.parse(said)
         moment = moment.astimezone(UTC) if moment.tzinfo else moment
     except (ValueError, OverflowError, TypeError):
         return None

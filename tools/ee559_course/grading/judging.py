@@ -116,7 +116,9 @@ def _first_fault(test: type[HiddenTest], cases: list[Case], came: Asked, run: Ru
             return _raised(test, case, answer.error, run, texts)
         if fault := _fault(test, case, answer):
             return fault
-    if came.status in ("unfinished", "not run", "interrupted"):
+    if came.status == "interrupted":
+        return f"Here, {ENDED['time']}."
+    if came.status in ("unfinished", "not run"):
         why = ENDED.get(run.ended, f"its process ended ({run.ended})")
         return f"{'Here' if came.status == 'unfinished' else 'Before this test'}, {why}."
     if len(came.answers) != len(cases):

@@ -42,20 +42,23 @@ def find_usage(scratch: Path, child: int, limits: Limits) -> Usage:
     The kernel's limits hold for each process and each file. Their sums it limits only where there is a cgroup (memory)
     and a scratch folder of fixed size (files; seen from outside, that folder is empty). Elsewhere the server must look,
     and end a submission that exceeds them. Memory counts what the child shares with the server as well, as long as it
-    has not written to it.
+    has not written to it. What several processes share counts for each of them, unless that would be too much.
     """
     file_bytes, files = _measure_folder(scratch, limits)
-    memory = processes = ticks = 0
+    memory = ticks = 0
+    processes: list[int] = []
     deleted: dict[tuple[int, int], int] = {}
     page = os.sysconf("SC_PAGE_SIZE")
     for pid, fields in _read_stat():
         if int(fields[2]) == child:
             memory += int(fields[21]) * page
             ticks += sum(map(int, fields[11:15]))
-            processes += 1
+            processes.append(pid)
             deleted |= _find_deleted(pid)
     file_bytes += sum(deleted.values())
-    return Usage(file_bytes, files, memory, processes, ticks / os.sysconf("SC_CLK_TCK"))
+    if memory > limits.memory_bytes and len(processes) > 1:
+        memory = sum(map(_measure_share, processes)) or memory
+    return Usage(file_bytes, files, memory, len(processes), ticks / os.sysconf("SC_CLK_TCK"))
 
 
 def _measure_folder(scratch: Path, limits: Limits) -> tuple[int, int]:
@@ -92,6 +95,15 @@ def _find_deleted(pid: int) -> dict[tuple[int, int], int]:
     except OSError:
         return sizes
     return sizes
+
+
+def _measure_share(pid: int) -> int:
+    """Bytes of memory of a process, of which what it shares with others counts in parts; it takes milliseconds."""
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:  # it has ended, or it cannot be looked into
+        return 0
+    return int(text.partition("\nPss:")[2].split(None, 1)[0]) * 1024
 
 
 def _read_stat() -> Iterator[tuple[int, list[str]]]:

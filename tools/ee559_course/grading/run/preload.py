@@ -38,6 +38,5 @@ def preload(more: Sequence[str] = ()) -> None:
     unpacked_root()
     nbformat.v4.new_raw_cell()  # compiles the schema of notebooks
     backend_registry.list_all()  # type: ignore[no-untyped-call]  # which it reads from every installed package
-    gc.collect()
     gc.freeze()
     gc.enable()
