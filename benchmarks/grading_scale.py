@@ -2,8 +2,8 @@
 
 Run: python benchmarks/grading_scale.py; Linux only. It grades real submissions with `ee559 grade` and two workers, and
 takes from them how long a worker has for each. Then it takes apart, and times, what the grader's own process does for
-each, because that process is one however many workers there are: it reads and draws (before a submission is run),
-judges and writes (after), and hands over through Dask. The simulation has a queue for the workers and one for that
+each, because that process is one however many workers there are: it reads a file's bytes, hands them over to a worker,
+and writes what comes back. The simulation has a queue for the workers and one for that
 process. It is compared with the real run; the script exits with 1 if it is off by more than a quarter.
 
 `sizes` is a practical of short answers; in `network`, students train for seconds. The times are those of workers that
@@ -13,6 +13,7 @@ the submission that it runs.
 
 import heapq
 import json
+import multiprocessing
 import os
 import random
 import statistics
@@ -20,24 +21,22 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import torch
 from classroom.clock import Run, run
 from classroom.memory import Peak
 from classroom.submissions import copy_course, hand_in, make_course
-from distributed import Client, LocalCluster
-from ee559_course.grading.assess import assess
-from ee559_course.grading.batch import course_secret
 from ee559_course.grading.blueprint import read_blueprint
 from ee559_course.grading.confinement import Limits
 from ee559_course.grading.course_folder import CourseFolder
-from ee559_course.grading.intake import read_submission
-from ee559_course.grading.judging import read_questions
+from ee559_course.grading.draws import course_secret
+from ee559_course.grading.gradebook import open_gradebook
+from ee559_course.grading.handing_over import Tasks, write_result
+from ee559_course.grading.intake import take_in
 from ee559_course.grading.log import write_log
-from ee559_course.grading.run.task import RunResult, Task
 from ee559_course.grading.run.worker import Worker
 
 SUBMISSIONS, WORKERS = 2000, (2, 8, 64)
@@ -111,7 +110,6 @@ def simulate(times: Times, workers: int) -> Outcome:
 def main() -> int:
     """Print for each practical what was measured, how far the simulation is off, and what it says of 2,000."""
     os.environ["OMP_NUM_THREADS"] = "1"
-    torch.set_num_threads(1)
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
     with tempfile.TemporaryDirectory() as folder:
         return max([_scale(Path(folder), practical) for practical in GRADED])
@@ -123,7 +121,7 @@ def _scale(folder: Path, practical: str) -> int:
     real, memory = _grade(copy_course(course, folder / f"{practical}-graded"), practical)
     parts, sent, brought = _take_apart(course, practical)
     parts["hand over"] = _hand_over(sent, brought)
-    before = parts["read"] + parts["draw"] + parts["hand over"]
+    before = parts["read"] + parts["hand over"]
     records = sorted((json.loads(line) for _, _, line in real.lines), key=lambda record: record["student"])
     seconds = [record["seconds"] for record in records]
     times = Times(seconds, before, sum(parts.values()) - before)
@@ -187,28 +185,25 @@ def _take_apart(course: CourseFolder, practical: str) -> tuple[dict[str, float],
     """
     blueprint = read_blueprint(course, practical)
     folder = course.grading(practical)
-    folder.mkdir(parents=True, exist_ok=True)
-    questions, secret, parts = read_questions(blueprint.notebook), course_secret(course), _Parts()
+    tasks, parts = Tasks(blueprint, course_secret(course)), _Parts()
     students = [f"student-{number:04}" for number in range(TAKEN_APART[practical])]
-    worker, results, gradebook = Worker(Limits()), {}, course.gradebook()
-    for again in (False, True):  # what is imported or read at the first use is not counted
-        parts.found.clear()
-        for student in students:
-            with parts.time("read"):
-                submission = read_submission(course, student, blueprint)
-            with parts.time("draw"):
-                assessment = assess(submission, blueprint, questions, secret, course.cell_seconds)
-                task = assessment.task.to_json()
-            if not again:
-                results[student] = (len(task), worker.run(Task.from_json(task)))
-            with parts.time("judge and write"):
-                found = RunResult.from_json(results[student][1])
-                record = assessment.record(course, gradebook, found)
-            with parts.time("log and record"):
-                write_log(folder, record, found)
-                record.write(folder)
+    worker, results = Worker(Limits()), {}
+    with open_gradebook(course) as gradebook:
+        for again in (False, True):  # what is imported or read at the first use is not counted
+            parts.found.clear()
+            for student in students:
+                with parts.time("read"):
+                    handed_in = take_in(course, student, practical)
+                    task = tasks.of(handed_in)
+                if not again:
+                    results[student] = (len(task), worker.run(task))
+                with parts.time("write"):
+                    graded = json.loads(results[student][1])
+                    record = write_result(course, gradebook, blueprint, handed_in, graded)
+                with parts.time("log and record"):
+                    write_log(folder, record, graded["statuses"])
+                    record.write(folder)
     worker.close()
-    gradebook.close()
     means = {name: statistics.mean(seconds) for name, seconds in parts.found.items()}
     sent = statistics.mean(size for size, _ in results.values())
     brought = statistics.mean(len(result) for _, result in results.values())
@@ -216,15 +211,12 @@ def _take_apart(course: CourseFolder, practical: str) -> tuple[dict[str, float],
 
 
 def _hand_over(sent: int, brought: int) -> float:
-    """Processor seconds of this process to give a worker one task through Dask and get its result, of these sizes."""
-    with (
-        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster,
-        Client(cluster) as client,
-    ):
-        client.submit(_answer, "", 0, pure=False).result()
+    """Processor seconds of this process to give a worker one task and get its result, of these sizes."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        pool.submit(_answer, "", 0).result()
         started = time.process_time()
         for _ in range(HANDED_OVER):
-            client.submit(_answer, " " * sent, brought, pure=False).result()
+            pool.submit(_answer, " " * sent, brought).result()
         return (time.process_time() - started) / HANDED_OVER
 
 

@@ -3,30 +3,28 @@
 Nothing of what a student wrote is taken apart here: what a worker returns is numbers, and texts to write as they are.
 """
 
-import base64
 import contextlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import Any
 
 import filelock
 
 from ee559_course.grading.blueprint import Blueprint, read_blueprint
 from ee559_course.grading.course_folder import CourseFolder
-from ee559_course.grading.draws import course_secret, secret_seed
-from ee559_course.grading.gradebook import back_up, open_gradebook, write_graded_notebook, write_marks
+from ee559_course.grading.draws import course_secret
+from ee559_course.grading.gradebook import back_up, open_gradebook
+from ee559_course.grading.handing_over import Tasks, write_result
 from ee559_course.grading.intake import HandedIn, submitting_students, take_in
 from ee559_course.grading.log import write_log
 from ee559_course.grading.pool import GradingError, Pool, PoolOptions, connect
-from ee559_course.grading.record import Quarantine, Record, TestMark, read_record, record_path
+from ee559_course.grading.record import Quarantine, Record, read_record, record_path
 
 LONGEST_REASON = 500
 TRY_AGAIN = "Run `ee559 doctor`, then grade again: what is graded stays."
-ALONE = "it ran out of time beside others, and was run again alone."
 
 
 @dataclass(frozen=True)
@@ -136,12 +134,7 @@ class _Batch:
         self._course, self._gradebook, self._blueprint = course, gradebook, blueprint
         self._options, self._listen = options, listen
         self._folder = course.grading(blueprint.practical)
-        self._common = {
-            "blueprint": blueprint.to_json(),
-            "files": blueprint.files,
-            "cell_seconds": blueprint.cell_seconds,
-        }
-        self._secret = course_secret(course)
+        self._tasks = Tasks(blueprint, course_secret(course))
         self._records: dict[str, Record] = {}
 
     def run(self) -> list[Record]:
@@ -181,9 +174,7 @@ class _Batch:
             self._records[student] = before
             self._listen(Event("unchanged", student=student, record=before))
             return None
-        content = base64.b64encode(handed_in.content).decode("ascii")
-        seed = secret_seed(self._secret, practical, handed_in.digest)
-        return _Job(handed_in, json.dumps({**self._common, "content": content, "seed": seed}))
+        return _Job(handed_in, self._tasks.of(handed_in))
 
     def _run_side_by_side(self, pool: Pool, todo: Iterator[_Job]) -> list[_Job]:
         """Keep every worker busy, with a bounded number of submissions in memory; return those that lacked time."""
@@ -218,37 +209,10 @@ class _Batch:
             quarantine = Quarantine(graded["reason"], graded["remedy"], job.handed_in.digest)
             self._put_into_quarantine(job.handed_in.student, quarantine)
             return True
-        self._write(job.handed_in, graded, alone)
-        return True
-
-    def _write(self, handed_in: HandedIn, graded: Mapping[str, Any], alone: bool) -> None:
-        """Write notebook, marks, log and record, and the record last: what has one is done."""
-        student, practical = handed_in.student, self._blueprint.practical
-        record = Record(
-            student,
-            practical,
-            handed_in.digest,
-            self._blueprint.digest,
-            tests=tuple(TestMark(**test) for test in graded["tests"]),
-            notes=(*handed_in.notes, *graded["notes"], *([ALONE] if alone else [])),
-            added=tuple(graded["added"]),
-            pending=graded["pending"],
-            ended=graded["ended"],
-            seconds=round(graded["seconds"], 3),
-            cpu_seconds=round(graded["cpu_seconds"], 3),
-            peak_memory=graded["peak_memory"],
-        )
-        write_graded_notebook(self._course, student, self._blueprint, graded["notebook"])
-        write_marks(
-            self._gradebook,
-            self._course,
-            student,
-            practical,
-            graded["grades"],
-            graded["untouched"],
-            bool(record.pending),
-        )
+        handed_in = job.handed_in
+        record = write_result(self._course, self._gradebook, self._blueprint, handed_in, graded, alone)
         self._keep(record, graded["statuses"])
+        return True
 
     def _put_into_quarantine(self, student: str, quarantine: Quarantine) -> None:
         practical, digest = self._blueprint.practical, self._blueprint.digest
@@ -256,6 +220,7 @@ class _Batch:
         self._keep(Record(student, practical, quarantine.digest, digest, reason=reason, remedy=remedy))
 
     def _keep(self, record: Record, statuses: Sequence[Sequence[str]] = ()) -> None:
+        """Write log and record, and the record last: what has one is done."""
         write_log(self._folder, record, statuses)
         record.write(self._folder)
         self._records[record.student] = record

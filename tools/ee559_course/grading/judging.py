@@ -29,7 +29,7 @@ ENDED = {
     "processor time": "it used more processor time than a notebook may",
     "memory": "it used more memory than a notebook may",
     "disk": "it wrote more to the disk than a notebook may",
-    "output": "it showed more than a notebook may",
+    "output": "it showed or returned more than a notebook may",
     "itself": "the notebook ended its own process",
 }
 LONGEST_MESSAGE = 500

@@ -1,0 +1,84 @@
+"""What is handed to a worker for a submission, and what is written of what it returns."""
+
+import json
+from base64 import b64encode
+from collections.abc import Mapping
+from sqlite3 import Connection
+from typing import Any
+
+from ee559_course.grading.blueprint import Blueprint
+from ee559_course.grading.course_folder import CourseFolder
+from ee559_course.grading.draws import secret_seed
+from ee559_course.grading.gradebook import write_graded_notebook, write_marks
+from ee559_course.grading.intake import HandedIn
+from ee559_course.grading.record import Record, TestMark
+
+ALONE = "it ran out of time beside others, and was run again alone."
+
+
+class Tasks:
+    """Makes the tasks of a practical's submissions, see `ee559_course.grading.run.submission.grade_one`.
+
+    Args:
+        blueprint: of the practical.
+        secret: that the draws begin from.
+    """
+
+    def __init__(self, blueprint: Blueprint, secret: bytes) -> None:
+        self._practical, self._secret = blueprint.practical, secret
+        self._common = {
+            "blueprint": blueprint.to_json(),
+            "files": blueprint.files,
+            "cell_seconds": blueprint.cell_seconds,
+        }
+
+    def of(self, handed_in: HandedIn) -> str:
+        """Make the task of a submission, now that its code cannot change any more."""
+        seed = secret_seed(self._secret, self._practical, handed_in.digest)
+        content = b64encode(handed_in.content).decode("ascii")
+        return json.dumps({**self._common, "content": content, "seed": seed})
+
+
+def write_result(
+    course: CourseFolder,
+    gradebook: Connection,
+    blueprint: Blueprint,
+    handed_in: HandedIn,
+    graded: Mapping[str, Any],
+    alone: bool = False,
+) -> Record:
+    """Write a submission's graded notebook and marks; return its record, which is still to be written.
+
+    Args:
+        course: where to write.
+        gradebook: of the course, open.
+        blueprint: of the practical.
+        handed_in: the submission.
+        graded: what a worker returned for it.
+        alone: whether it was run again, alone.
+    """
+    record = Record(
+        handed_in.student,
+        blueprint.practical,
+        handed_in.digest,
+        blueprint.digest,
+        tests=tuple(TestMark(**{**test, "at": test["at"] and tuple(test["at"])}) for test in graded["tests"]),
+        notes=(*handed_in.notes, *graded["notes"], *([ALONE] if alone else [])),
+        added=tuple(graded["added"]),
+        pending=graded["pending"],
+        ended=graded["ended"],
+        seconds=round(graded["seconds"], 3),
+        cpu_seconds=round(graded["cpu_seconds"], 3),
+        peak_memory=graded["peak_memory"],
+    )
+    write_graded_notebook(course, record.student, blueprint, graded["notebook"])
+    write_marks(
+        gradebook,
+        course,
+        record.student,
+        record.practical,
+        graded["grades"],
+        graded["untouched"],
+        bool(record.pending),
+    )
+    return record
