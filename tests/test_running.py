@@ -223,6 +223,12 @@ def test_a_run_ends_when_the_time_of_the_whole_submission_is_over(worker: Worker
 
 
 @NEEDS_CONFINEMENT
+def test_a_copy_of_the_process_that_a_cell_forks_does_not_take_its_place(worker: Worker) -> None:
+    done = run(worker, cell("import os\nif os.fork() == 0:\n    1 / 0"), *[cell("1")] * 5)
+    assert [step.status for step in done.steps] == ["ok"] * 6
+
+
+@NEEDS_CONFINEMENT
 def test_submissions_know_nothing_of_each_other(worker: Worker) -> None:
     run(worker, cell("import torch\ntorch.seen = 1\nopen('left', 'w').write('x')\nimport os\nos.environ['LEFT'] = 'x'"))
     done = run(worker, cell("import os\n[hasattr(torch, 'seen'), os.path.exists('left'), os.environ.get('LEFT')]"))

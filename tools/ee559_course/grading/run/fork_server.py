@@ -30,7 +30,6 @@ from ee559_course.grading.confinement import (
 )
 from ee559_course.grading.confinement.bubblewrap import OWN_PACKAGE
 from ee559_course.grading.run.preload import OWN, preload
-from ee559_course.imports import leave_out_iri_grammar
 
 MIB = 2**20
 CLEAN = Limits(cpu_seconds=600, memory_bytes=3000 * MIB, file_bytes=64 * MIB, files=100, processes=16)
@@ -134,7 +133,6 @@ def main() -> None:
     """Serve on the socket whose number is the first argument; the second has the settings as JSON."""
     prepare_server()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the worker's business
-    leave_out_iri_grammar()
     preload(OWN)
     with socket.socket(fileno=int(sys.argv[1])) as channel:
         _Server(channel, json.loads(sys.argv[2])).run()

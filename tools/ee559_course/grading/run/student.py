@@ -58,7 +58,7 @@ def serve(commands: BinaryIO, events: BinaryIO, scratch: Path) -> None:
     answerer = Answerer(before, shell.user_ns, tell, places.of, shell.screen.stream("stdout"))
     interrupt = _Interrupt(answerer)
     tell(ready=True)
-    number = 0
+    own, number = os.getpid(), 0
     for line in commands:
         command = json.loads(line)
         if "file" in command:
@@ -72,6 +72,8 @@ def serve(commands: BinaryIO, events: BinaryIO, scratch: Path) -> None:
         done: dict[str, Any] = {"done": "error"}
         with contextlib.suppress(BaseException), interrupt.allowed():  # Ctrl+C when the code had just ended, perhaps
             done = _run(shell, command["run"])
+        if os.getpid() != own:  # a copy that the notebook forked, and that came out of its cell
+            os._exit(0)
         places.ran(number)
         number += 1
         if printed is not None:
