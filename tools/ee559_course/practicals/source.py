@@ -120,8 +120,8 @@ class Source:
         """Collect the lines that no student may read: of solutions, rubrics and hidden tests, less what all have."""
         solutions = (region[0].splitlines()[1:-1] for cell in self.notebook.cells for region in _regions(cell))
         lines = {line.strip() for region in solutions for line in region}
-        lines |= {line.strip() for line in self.code.splitlines()} - self._open_lines()
-        return frozenset(line for line in lines if len(line) > SHORTEST_SECRET)
+        lines |= {line.strip() for line in self.code.splitlines()}
+        return frozenset(line for line in lines - self._open_lines() if len(line) > SHORTEST_SECRET)
 
     def _open_lines(self) -> set[str]:
         """Return the lines of the tests that the students' package has too: how answers are tried, and imports."""
