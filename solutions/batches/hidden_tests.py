@@ -549,8 +549,8 @@ class _Tiles(HiddenTest):
 
     @staticmethod
     def answer(tiles: Any, n: int, k: int, d: int, room: int, most: int) -> object:
-        """Return the tiles."""
-        return [[int(number) for number in tile] for tile in tiles(n, k, d, room)]
+        """Return the tiles as rows of four numbers."""
+        return torch.tensor([[int(number) for number in tile] for tile in tiles(n, k, d, room)])
 
     @classmethod
     def call(cls, case: Case) -> str:
@@ -589,18 +589,22 @@ class TilesThatFit(_Tiles):
     @staticmethod
     def facts(came: Any, n: int, k: int, d: int, room: int, most: int) -> object:
         """Measure the tiles."""
-        grid, largest, reads, inside = torch.zeros(n, k, dtype=torch.int64), 0, 0, True
-        for a, b, c, e in came:
-            inside = inside and 0 <= a < b <= n and 0 <= c < e <= k
-            grid[max(a, 0) : max(b, 0), max(c, 0) : max(e, 0)] += 1
-            largest = max(largest, d * (b - a + e - c) + (b - a) * (e - c))
-            reads += d * (b - a + e - c)
+        a, b, c, e = came.reshape(-1, 4).unbind(1) if came.numel() == 0 else came.unbind(1)
+        inside = (a >= 0) & (a < b) & (b <= n) & (c >= 0) & (c < e) & (e <= k)
+        corners = torch.zeros(n + 1, k + 1, dtype=torch.int64)
+        for rows, columns, sign in ((a, c, 1), (b, e, 1), (a, e, -1), (b, c, -1)):
+            place = rows.clamp(0, n).long(), columns.clamp(0, k).long()
+            corners.index_put_(place, torch.full_like(place[0], sign), accumulate=True)
+        times = corners.cumsum(0).cumsum(1)[:n, :k]
+        reads = d * (b - a + e - c)
         return {
-            "0 ≤ a < b ≤ n and 0 ≤ c < e ≤ k": inside,
-            "entries of s in no tile": int((grid == 0).sum()),
-            "entries of s in two tiles or more": int((grid > 1).sum()),
-            "numbers that the largest tile holds, or the room if they fit": max(largest, room),
-            "numbers read, or the most allowed if they are fewer": max(reads, most),
+            "0 ≤ a < b ≤ n and 0 ≤ c < e ≤ k": bool(inside.all()),
+            "entries of s in no tile": int((times == 0).sum()),
+            "entries of s in two tiles or more": int((times > 1).sum()),
+            "numbers that the largest tile holds, or the room if they fit": max(
+                [room, *(reads + (b - a) * (e - c)).tolist()]
+            ),
+            "numbers read, or the most allowed if they are fewer": max(int(reads.sum()), most),
         }
 
     @staticmethod
@@ -630,7 +634,7 @@ class TilesThatReadLittle(_Tiles):
     def drawn(draw: Draw) -> Iterator[Case]:
         """Yield more of them, for which square tiles are among the best."""
         for _ in range(4):
-            side = draw.randint(8, 16)
+            side = draw.randint(14, 20)
             d = draw.randint(3 * side, 6 * side)
             n, k = side * draw.randint(8, 12), side * draw.randint(8, 12)
             yield design(n, k, d, side * side + 2 * d * side + draw.randint(0, d), times=1.2)
@@ -638,12 +642,13 @@ class TilesThatReadLittle(_Tiles):
     @staticmethod
     def facts(came: Any, n: int, k: int, d: int, room: int, most: int) -> object:
         """Measure what is read; edges left out and a tile that is a little too large are the other test's business."""
-        held = [d * (b - a + e - c) + (b - a) * (e - c) for a, b, c, e in came]
-        entries = sum(max(0, min(b, n) - max(a, 0)) * max(0, min(e, k) - max(c, 0)) for a, b, c, e in came)
-        reads = sum(d * (b - a + e - c) for a, b, c, e in came)
+        a, b, c, e = came.reshape(-1, 4).unbind(1) if came.numel() == 0 else came.unbind(1)
+        entries = (b.clamp(0, n) - a.clamp(0, n)).clamp(min=0) * (e.clamp(0, k) - c.clamp(0, k)).clamp(min=0)
+        reads = d * (b - a + e - c)
+        fits = max([0, *(reads + (b - a) * (e - c)).tolist()]) <= 1.25 * room
         return {
-            "the tiles cover most of s, and fit or nearly so": entries >= 0.75 * n * k and max(held) <= 1.25 * room,
-            "numbers read, or the most allowed if they are fewer": max(reads, most),
+            "the tiles cover most of s, and fit or nearly so": int(entries.sum()) >= 0.75 * n * k and fits,
+            "numbers read, or the most allowed if they are fewer": max(int(reads.sum()), most),
         }
 
     @staticmethod
