@@ -1,5 +1,6 @@
 """Hidden tests of practical 3, modules."""
 
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -27,7 +28,7 @@ class _Tied(HiddenTest):
 class TiedParameters(_Tied):
     """Three parameters, of their sizes"""
 
-    points = 2
+    points = 3
     mistakes = {
         "there are two weights, and not one": lambda inputs, hidden: {
             "sizes of the parameters": sorted([[hidden, inputs], [inputs, hidden], [hidden], [inputs]]),
@@ -48,7 +49,9 @@ class TiedParameters(_Tied):
 
     @staticmethod
     def answer(Tied: Any, inputs: int, hidden: int) -> object:
-        return list(parameters_of(Tied(inputs, hidden)).values())
+        model = Tied(inputs, hidden)
+        model(torch.ones(2, inputs))  # a lazy layer has its parameters from now on
+        return list(parameters_of(model).values())
 
     @staticmethod
     def facts(came: Any, inputs: int, hidden: int) -> object:
@@ -72,11 +75,12 @@ def tied_output(x: Tensor, weight: Tensor, b: Tensor, c: Tensor) -> Tensor:
 class TiedOutputs(_Tied):
     """Outputs"""
 
-    points = 2
+    points = 1
     mistakes = {
         "there is no ReLU": lambda x, weight, b, c: {"output": (x @ weight.t() + b) @ weight + c},
         "there is a ReLU after the output too": lambda x, weight, b, c: {"output": tied_output(x, weight, b, c).relu()},
         "the last bias is not added": lambda x, weight, b, c: {"output": tied_output(x, weight, b, 0 * c)},
+        "the first bias is not added": lambda x, weight, b, c: {"output": tied_output(x, weight, 0 * b, c)},
     }
 
     @staticmethod
@@ -97,11 +101,13 @@ class TiedOutputs(_Tied):
     def answer(Tied: Any, x: Tensor, weight: Tensor, b: Tensor, c: Tensor) -> object:
         hidden, inputs = weight.shape
         model = Tied(inputs, hidden)
+        model(x)
         values = {each.shape: each for each in (weight, b, c)}
-        values[weight.t().shape] = weight.t()
+        values[weight.t().shape] = weight.t()  # of a second weight, which costs the parameters' points alone
         with torch.no_grad():
             for parameter in parameters_of(model).values():
-                parameter.copy_(values[parameter.shape])
+                if parameter.shape in values:
+                    parameter.copy_(values[parameter.shape])
         return {"output": model(x)}
 
     @staticmethod
@@ -121,50 +127,78 @@ class TiedGradients(_Tied):
 
     @staticmethod
     def fixed() -> Iterator[Case]:
-        yield {"x": torch.tensor([[1.0, 2.0, 3.0], [4.0, -5.0, 6.0]]), "hidden": 2}
+        yield {"x": torch.tensor([[1.0, 2.0, 3.0], [4.0, 0.5, 6.0]]), "hidden": 2}
+        yield {"x": torch.tensor([[1.0, 2.0]]), "hidden": 3}
 
     @staticmethod
     def drawn(draw: Draw) -> Iterator[Case]:
-        yield {"x": draw.normal(6, 4), "hidden": 5}
+        yield {"x": draw.pixels(6, 4) + 0.1, "hidden": 5}
 
     @staticmethod
     def answer(Tied: Any, x: Tensor, hidden: int) -> object:
-        model = Tied(x.size(1), hidden)
-        parameters = parameters_of(model)
-        with torch.no_grad():
-            for parameter in parameters.values():
-                parameter.copy_(torch.linspace(0.1, 0.9, parameter.numel()).reshape(parameter.shape))
-        gradients = gradients_of(model(x), *parameters.values())
-        return [gradient.norm() for gradient in gradients if gradient is not None and gradient.dim() == 2]
+        inputs = x.size(1)
+        model = Tied(inputs, hidden)
+        model(x)
+        weight = torch.linspace(0.1, 0.9, hidden * inputs).reshape(hidden, inputs)
+        step = torch.linspace(0.02, 0.01, hidden * inputs).reshape(hidden, inputs)
+        values = {weight.shape: (weight, step), weight.t().shape: (weight.t(), step.t())}
+        parameters = list(parameters_of(model).values())
+        weights = [each for each in parameters if each.shape in values]
+        outputs = []
+        for sign in (1, -1, 0):
+            with torch.no_grad():
+                for each in parameters:
+                    start, change = values.get(each.shape, (torch.full(each.shape, 0.5), torch.zeros(each.shape)))
+                    each.copy_(start + sign * change)
+            outputs.append(model(x))
+        gradients = gradients_of(outputs[-1], *weights) if weights else []
+        steps = [values[each.shape][1] for each in weights]
+        return {"outputs": [each.detach() for each in outputs], "gradients": gradients, "steps": steps}
 
     @staticmethod
     def facts(came: Any, x: Tensor, hidden: int) -> object:
-        return {"length of the gradients of all weights": sum(each.item() ** 2 for each in came) ** 0.5}
+        more, less, output = came["outputs"]
+        change = (more.double().sum() - less.double().sum()).item() / 2  # exact: the sum is quadratic in W
+        pairs = zip(came["gradients"], came["steps"], strict=True)
+        told = sum((g.double() * step).sum().item() for g, step in pairs if g is not None)
+        return {
+            "size of the output": list(output.shape),
+            "a weight is registered": len(came["steps"]) > 0,
+            "the gradient for W comes from both of its uses": math.isclose(told, change, rel_tol=1e-2),
+        }
 
     @staticmethod
     def expected(x: Tensor, hidden: int) -> object:
-        size = (hidden, x.size(1))
-        weight = torch.linspace(0.1, 0.9, hidden * x.size(1)).reshape(size).double().requires_grad_()
-        b, c = (torch.linspace(0.1, 0.9, number).double() for number in size)
-        (gradient,) = torch.autograd.grad(tied_output(x.double(), weight, b, c).sum(), weight)
-        return {"length of the gradients of all weights": gradient.norm().item()}
+        return {
+            "size of the output": list(x.shape),
+            "a weight is registered": True,
+            "the gradient for W comes from both of its uses": True,
+        }
 
     @classmethod
     def call(cls, case: Case) -> str:
-        return f"the gradients of Tied({case['x'].size(1)}, {case['hidden']})(x: tensor of {tuple(case['x'].shape)})"
+        return (
+            f"the gradients of Tied({case['x'].size(1)}, {case['hidden']})(x: tensor of {tuple(case['x'].shape)}).sum()"
+        )
 
 
 class _Repaired(HiddenTest):
     part = "repairs"
     asks = "Repaired"
-
-
-class RepairedRegistration(_Repaired):
-    """Every layer is registered"""
-
     points = 2
+
+
+class RepairedSaving(_Repaired):
+    """Every layer is registered, and saved"""
+
     mistakes = {
-        "the layers in the list are not registered": lambda width: sorted([[width, 4], [width], [2, width], [2]]),
+        "the layers in the list are not registered": lambda width: {
+            "sizes of the layers' parameters that are registered and used": sorted(
+                sorted(size) for size in ([width, 4], [width], [2, width], [2])
+            ),
+            "registered and not used": [],
+            "saved, and loaded into a fresh one, it gives the same outputs": False,
+        },
     }
 
     @staticmethod
@@ -178,26 +212,87 @@ class RepairedRegistration(_Repaired):
 
     @staticmethod
     def answer(Repaired: Any, width: int) -> object:
-        return sorted(list(each.shape) for each in parameters_of(Repaired(width, 1)).values() if each.numel() > 1)
+        def leaves_of(output: Tensor) -> list[Tensor]:
+            found: list[Tensor] = []
+            seen, left = set(), [output.grad_fn]
+            while left:
+                node = left.pop()
+                if node is not None and node not in seen:
+                    seen.add(node)
+                    found += [node.variable] if hasattr(node, "variable") else []
+                    left += [each for each, _ in node.next_functions]
+            return found
+
+        x = torch.linspace(-1, 1, 12).reshape(3, 4)
+        model, fresh = Repaired(width, 1), Repaired(width, 1)
+        fresh(x)
+        used = [each for each in leaves_of(model(x)) if each.numel() > 1]
+        with torch.no_grad():
+            for leaf in used:  # all that is trained has changed
+                leaf.copy_(torch.linspace(-1, 1.5, leaf.numel()).reshape(leaf.shape))
+        registered = {name: each for name, each in parameters_of(model).items() if each.numel() > 1}
+        known = [each for each in registered.values() if any(each is leaf for leaf in used)]
+        unused = [name for name, each in registered.items() if not any(each is leaf for leaf in used)]
+        fresh.load_state_dict(model.state_dict())
+        outputs = [model(x), fresh(x)]
+        return {"sizes": [list(each.shape) for each in known], "unused": unused, "outputs": outputs}
+
+    @staticmethod
+    def facts(came: Any, width: int) -> object:
+        saved, loaded = came["outputs"]
+        return {
+            "sizes of the layers' parameters that are registered and used": sorted(sorted(s) for s in came["sizes"]),
+            "registered and not used": came["unused"],
+            "saved, and loaded into a fresh one, it gives the same outputs": torch.allclose(saved, loaded),
+        }
 
     @staticmethod
     def expected(width: int) -> object:
-        return sorted([[width, 4], [width], [width, width], [width], [2, width], [2]])
+        sizes = [[width, 4], [width], [width, width], [width], [2, width], [2]]
+        return {
+            "sizes of the layers' parameters that are registered and used": sorted(sorted(size) for size in sizes),
+            "registered and not used": [],
+            "saved, and loaded into a fresh one, it gives the same outputs": True,
+        }
 
     @classmethod
     def call(cls, case: Case) -> str:
-        return f"sizes of the parameters of Repaired({case['width']}, 1), the scale aside"
+        return f"Repaired({case['width']}, 1), its scale aside"
+
+
+def repaired_values(width: int) -> tuple[Tensor, ...]:
+    """Return the values that parameters get by their sizes: (w, 4), (w, w) symmetric, (2, w), (w,) and (2,)."""
+    places = torch.arange(float(width))
+    middle = 1.5 * torch.cos(places[:, None] + places + 1) / width**0.5
+    first = torch.sin(torch.arange(4.0 * width)).reshape(width, 4)
+    last = torch.cos(torch.arange(2.0 * width)).reshape(2, width)
+    return first, middle, last, 0.5 * torch.cos(2 * places), torch.tensor([-0.3, 0.2])
+
+
+def repaired_output(width: int, depth: int) -> Tensor:
+    """Return the output of the network with those values and a scale of 1."""
+    first, middle, last, bias, last_bias = repaired_values(width)
+    x = F.relu(torch.linspace(-1, 1, 12).reshape(3, 4) @ first.t() + bias)
+    for _ in range(depth):
+        x = F.relu(x @ middle + bias)
+    return x @ last.t() + last_bias
 
 
 class RepairedSharing(_Repaired):
-    """Each layer has a weight of its own"""
+    """Each layer has a weight and a bias of its own"""
 
-    points = 2
+    mistakes = {
+        "all hidden layers are one": lambda width, depth: {
+            "how many weights of width × width it uses": min(depth, 1),
+            "how many biases of width it uses": 1 + min(depth, 1),
+            "output, with parameters of ours": repaired_output(width, depth),
+        },
+    }
 
     @staticmethod
     def fixed() -> Iterator[Case]:
-        for depth in (2, 5):
-            yield {"width": 3, "depth": depth}
+        for width, depth in ((5, 2), (3, 5), (6, 0)):
+            yield {"width": width, "depth": depth}
 
     @staticmethod
     def drawn(draw: Draw) -> Iterator[Case]:
@@ -205,33 +300,59 @@ class RepairedSharing(_Repaired):
 
     @staticmethod
     def answer(Repaired: Any, width: int, depth: int) -> object:
+        def leaves_of(output: Tensor) -> list[Tensor]:
+            found: list[Tensor] = []
+            seen, left = set(), [output.grad_fn]
+            while left:
+                node = left.pop()
+                if node is not None and node not in seen:
+                    seen.add(node)
+                    found += [node.variable] if hasattr(node, "variable") else []
+                    left += [each for each, _ in node.next_functions]
+            return found
+
+        places = torch.arange(float(width))
+        middle = 1.5 * torch.cos(places[:, None] + places + 1) / width**0.5
+        first = torch.sin(torch.arange(4.0 * width)).reshape(width, 4)
+        last = torch.cos(torch.arange(2.0 * width)).reshape(2, width)
+        values = {each.shape: each for each in (first, first.t(), middle, last, last.t())}
+        values |= {each.shape: each for each in (0.5 * torch.cos(2 * places), torch.tensor([-0.3, 0.2]))}
+        x = torch.linspace(-1, 1, 12).reshape(3, 4)
         model = Repaired(width, depth)
-        leaves: list[Tensor] = list(parameters_of(model).values())
-        for value in vars(model).values():
-            listed = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else []
-            leaves += [each.weight for each in listed if isinstance(each, nn.Linear)]
-        x = torch.linspace(-1, 1, 8).reshape(2, 4)
-        model(x)
-        return len({id(each) for each in leaves if list(each.shape) == [width, width]})
+        leaves = leaves_of(model(x))  # what it uses, registered or not
+        with torch.no_grad():
+            for leaf in leaves:
+                leaf.copy_(values.get(leaf.shape, torch.ones(leaf.shape)))
+        return {"sizes": [list(each.shape) for each in leaves], "output": model(x)}
+
+    @staticmethod
+    def facts(came: Any, width: int, depth: int) -> object:
+        return {
+            "how many weights of width × width it uses": came["sizes"].count([width, width]),
+            "how many biases of width it uses": came["sizes"].count([width]),
+            "output, with parameters of ours": came["output"],
+        }
 
     @staticmethod
     def expected(width: int, depth: int) -> object:
-        return depth
+        return {
+            "how many weights of width × width it uses": depth,
+            "how many biases of width it uses": 1 + depth,
+            "output, with parameters of ours": repaired_output(width, depth),
+        }
 
     @classmethod
     def call(cls, case: Case) -> str:
-        return f"the number of weights of {case['width']}×{case['width']} in Repaired({case['width']}, {case['depth']})"
+        return f"Repaired({case['width']}, {case['depth']}), its scale aside"
 
 
 class RepairedScale(_Repaired):
-    """The scale is trained"""
-
-    points = 1
+    """The scale is registered, and trained"""
 
     @staticmethod
     def fixed() -> Iterator[Case]:
         yield {"width": 3, "scale": 2.0}
-        yield {"width": 4, "scale": -0.5}
+        yield {"width": 5, "scale": -0.5}
 
     @staticmethod
     def drawn(draw: Draw) -> Iterator[Case]:
@@ -241,22 +362,41 @@ class RepairedScale(_Repaired):
     def answer(Repaired: Any, width: int, scale: float) -> object:
         model = Repaired(width, 0)
         numbers = [each for each in parameters_of(model).values() if each.numel() == 1]
+        begins = [each.item() for each in numbers]
         x = torch.linspace(-1, 1, 12).reshape(3, 4)
-        before = model(x)
+        before = model(x).detach()
         with torch.no_grad():
             for each in numbers:
                 each.fill_(scale)
-        return {"numbers": len(numbers), "before": before, "after": model(x)}
+        after = model(x)
+        trained = [each for each in numbers if each.requires_grad]
+        gradients = gradients_of(after * before, *trained) if trained else []
+        return {"begins": begins, "before": before, "after": after, "gradients": gradients}
 
     @staticmethod
     def facts(came: Any, width: int, scale: float) -> object:
-        times = (came["after"] / came["before"]).double()
-        return {"registered parameters of one number": came["numbers"], "how many times the output is as large": times}
+        before, after = came["before"], came["after"]
+        wanted = before.square().sum()  # what the gradient is for, is the sum of scale · before²
+        gradient = next(iter(came["gradients"]), None)
+        if gradient is None:
+            said = "none"
+        else:
+            said = "as the formula says" if torch.allclose(gradient.sum(), wanted, rtol=1e-3) else "another"
+        return {
+            "registered parameters of one number": len(came["begins"]),
+            "it begins at": came["begins"][0] if came["begins"] else 1.0,
+            "how many times the output is as large": ((before * after).sum() / wanted).item(),
+            "its gradient": said,
+        }
 
     @staticmethod
     def expected(width: int, scale: float) -> object:
-        times = torch.full((3, 2), scale, dtype=torch.float64)
-        return {"registered parameters of one number": 1, "how many times the output is as large": times}
+        return {
+            "registered parameters of one number": 1,
+            "it begins at": 1.0,
+            "how many times the output is as large": scale,
+            "its gradient": "as the formula says",
+        }
 
     @classmethod
     def call(cls, case: Case) -> str:
@@ -266,222 +406,351 @@ class RepairedScale(_Repaired):
 class _Net(HiddenTest):
     part = "design"
     asks = "my_net"
-    points = 2
 
     @staticmethod
     def fixed() -> Iterator[Case]:
-        yield {}
+        for budget in (2_000, 11_111, 100_000):
+            yield {"budget": budget}
+
+    @staticmethod
+    def drawn(draw: Draw) -> Iterator[Case]:
+        for most in (4_000, 20_000, 100_000):
+            yield {"budget": draw.randint(2_000, most)}
 
 
 class NetWithinTheBudget(_Net):
-    """Fewer than 20,000 parameters, all of them used"""
+    """Between 90 % and all of the budget, all of it registered and used"""
+
+    points = 2
 
     @staticmethod
-    def answer(my_net: Any) -> object:
-        model = my_net()
+    def answer(my_net: Any, budget: int) -> object:
+        model = my_net(budget)
+        model(torch.randn(8, 1, 28, 28))
         parameters = parameters_of(model)
-        used: dict[str, bool] = dict.fromkeys(parameters, False)
-        for _ in range(3):
-            gradients = gradients_of(model(torch.randn(8, 1, 28, 28)).square(), *parameters.values())
-            used = {name: used[name] or g is not None for name, g in zip(parameters, gradients, strict=True)}
-        kernels = [part.weight.shape[2:] for part in parts_of(model).values() if "Conv2d" in kinds_of(part)]  # type: ignore[index]
-        return {"numbers": [each.numel() for each in parameters.values()], "used": used, "kernels": kernels}
+        gradients = gradients_of(model(torch.randn(8, 1, 28, 28)), *parameters.values())
+        used = [gradient is not None for gradient in gradients]
+        return {"numbers": {name: each.numel() for name, each in parameters.items()}, "used": used}
 
     @staticmethod
-    def facts(came: Any) -> object:
+    def facts(came: Any, budget: int) -> object:
+        total = sum(came["numbers"].values())
+        pairs = zip(came["numbers"], came["used"], strict=True)
         return {
-            "number of parameters, or 19,999 if they are fewer": max(sum(came["numbers"]), 19_999),
-            "parameters that are not used": [name for name, used in came["used"].items() if not used],
-            "two nn.Conv2d at least with kernels larger than 1×1": sum(max(size) > 1 for size in came["kernels"]) >= 2,
+            "parameters beyond the budget": max(0, total - budget),
+            "parameters missing to 90 % of it": max(0, math.ceil(0.9 * budget) - total),
+            "parameters that are not used": [name for name, used in pairs if not used],
         }
 
     @staticmethod
-    def expected() -> object:
+    def expected(budget: int) -> object:
         return {
-            "number of parameters, or 19,999 if they are fewer": 19_999,
+            "parameters beyond the budget": 0,
+            "parameters missing to 90 % of it": 0,
             "parameters that are not used": [],
+        }
+
+
+class NetInBalance(_Net):
+    """Two convolutions, no parameter too large, and not too many products"""
+
+    points = 1
+
+    @staticmethod
+    def answer(my_net: Any, budget: int) -> object:
+        from torch.utils._python_dispatch import TorchDispatchMode
+
+        ran: list[dict[str, Any]] = []
+
+        class Noting(TorchDispatchMode):
+            def __torch_dispatch__(self, operator: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+                came = operator(*args, **(kwargs or {}))
+                if isinstance(came, Tensor):
+                    sizes = [list(each.shape) for each in args if isinstance(each, Tensor)]
+                    turned = len(args) > 6 and args[6] is True
+                    name = operator.overloadpacket.__name__
+                    ran.append({"name": name, "sizes": sizes, "output": list(came.shape), "turned": turned})
+                return came
+
+        model = my_net(budget)
+        model.eval()
+        with torch.no_grad():
+            model(torch.randn(1, 1, 28, 28))
+            with Noting():  # type: ignore[no-untyped-call]
+                model(torch.randn(1, 1, 28, 28))
+        kernels = [list(part.weight.shape) for part in parts_of(model).values() if "Conv2d" in kinds_of(part)]  # type: ignore[arg-type]
+        return {"numbers": [each.numel() for each in parameters_of(model).values()], "kernels": kernels, "ran": ran}
+
+    @staticmethod
+    def facts(came: Any, budget: int) -> object:
+        products = 0
+        for each in came["ran"]:
+            sizes, output = each["sizes"], each["output"]
+            if each["name"] == "convolution":
+                places = sizes[0] if each["turned"] else output
+                products += math.prod(places) * math.prod(sizes[1][1:])
+            elif each["name"] in ("mm", "bmm", "mv", "dot"):
+                products += math.prod(output) * sizes[0][-1]
+            elif each["name"] in ("addmm", "baddbmm", "addmv"):
+                products += math.prod(output) * sizes[1][-1]
+        return {
+            "half to twice the budget": 0.5 * budget <= sum(came["numbers"]) <= 2 * budget,
+            "two nn.Conv2d at least with kernels larger than 1×1": sum(max(k[2:]) > 1 for k in came["kernels"]) >= 2,
+            "one weight or bias has more than 60 % of all": max(came["numbers"]) > 0.6 * sum(came["numbers"]),
+            "products beyond 1,333,200": max(0, products - 1_333_200),
+        }
+
+    @staticmethod
+    def expected(budget: int) -> object:
+        return {
+            "half to twice the budget": True,
             "two nn.Conv2d at least with kernels larger than 1×1": True,
+            "one weight or bias has more than 60 % of all": False,
+            "products beyond 1,333,200": 0,
         }
 
 
 class NetThatSeesEverything(_Net):
     """All pixels have an influence, and it is not linear"""
 
-    @staticmethod
-    def answer(my_net: Any) -> object:
-        seen, outputs = torch.zeros(28, 28, dtype=torch.bool), []
-        for seed in range(6):
-            torch.manual_seed(seed)
-            model = my_net()
-            model.eval()
-            x = torch.randn(20, 1, 28, 28).requires_grad_()
-            gradients = gradients_of(model(x).square(), x)[0]
-            seen |= (gradients != 0).any(0)[0] if gradients is not None else False
-            a, b = torch.randn(2, 4, 1, 28, 28)
-            with torch.no_grad():
-                outputs.append([model(each) for each in (a, b, (a + b) / 2)])
-        return {"seen": seen, "outputs": outputs}
+    points = 2
 
     @staticmethod
-    def facts(came: Any) -> object:
-        far = max(((a + b) / 2 - middle).abs().max().item() for a, b, middle in came["outputs"])
+    def answer(my_net: Any, budget: int) -> object:
+        seen, outputs = torch.zeros(28, 28, dtype=torch.bool), []
+        for seed in range(16):  # at random a unit is not active, or another window is larger
+            torch.manual_seed(seed)
+            model = my_net(budget)
+            model.eval()
+            a, b = torch.randn(2, 4, 1, 28, 28)
+            with torch.no_grad():
+                outputs.append([model(each) for each in (a, b, (a + b) / 2, a[:1])])
+            x = torch.randn(50, 1, 28, 28).requires_grad_()
+            gradient = gradients_of(model(x).square(), x)[0]
+            seen |= (gradient != 0).any(0)[0] if gradient is not None else False
+            if seen.all() and seed >= 1:
+                break
+        return {"numbers": [each.numel() for each in parameters_of(model).values()], "seen": seen, "outputs": outputs}
+
+    @staticmethod
+    def facts(came: Any, budget: int) -> object:
+        far = max(
+            ((a + b) / 2 - middle).abs().max().item() / (a - b).abs().max().clamp(min=1e-12).item()
+            for a, b, middle, _ in came["outputs"]
+        )
+        a, _, _, one = came["outputs"][0]
         return {
-            "size of the outputs": list(came["outputs"][0][0].shape),
+            "half to twice the budget": 0.5 * budget <= sum(came["numbers"]) <= 2 * budget,
+            "size of the outputs of 4 images, and of 1": [list(a.shape), list(one.shape)],
             "pixels that have an influence": int(came["seen"].sum()),
             "it is not linear": far > 1e-4,
         }
 
     @staticmethod
-    def expected() -> object:
-        return {"size of the outputs": [4, 10], "pixels that have an influence": 784, "it is not linear": True}
+    def expected(budget: int) -> object:
+        return {
+            "half to twice the budget": True,
+            "size of the outputs of 4 images, and of 1": [[4, 10], [1, 10]],
+            "pixels that have an influence": 784,
+            "it is not linear": True,
+        }
+
+
+def chain_of(sizes: list[int], nested: bool = False) -> nn.Module:
+    """Return linear layers of the sizes, one after the other; nested, their names have one more number before."""
+    chain = nn.Sequential(*(nn.Linear(a, b) for a, b in pairwise(sizes)))
+    return nn.Sequential(chain) if nested else chain
+
+
+def taken_over(source: list[int], target: list[int], nested: bool) -> dict[str, bool]:
+    """Return for each parameter of the target whether it finds one of its name and size."""
+    known = dict(chain_of(source).named_parameters())
+    return {
+        name: name in known and known[name].shape == each.shape
+        for name, each in chain_of(target, nested).named_parameters()
+    }
 
 
 class _Transplant(HiddenTest):
     part = "transplant"
     asks = "transplant"
-    points = 2
+    points = 1
 
     @staticmethod
     def fixed() -> Iterator[Case]:
-        yield {"source": [3, 4, 2], "target": [3, 4, 2]}
-        yield {"source": [3, 4, 10], "target": [3, 4, 5]}
-        yield {"source": [3, 4], "target": [3, 4, 5]}
-        yield {"source": [5, 2, 2], "target": [4, 2, 2]}
+        yield {"source": [3, 4, 10], "target": [3, 4, 5], "nested": False}
+        yield {"source": [3, 4, 2], "target": [3, 4, 2], "nested": True}  # all sizes, and no name
+        yield {"source": [3, 4], "target": [3, 4, 5], "nested": False}
+        yield {"source": [5, 2, 2], "target": [4, 2, 2], "nested": False}
+        yield {"source": [3, 1, 2], "target": [3, 5, 2], "nested": False}  # of sizes that broadcast
+        yield {"source": [3, 2], "target": [2, 3], "nested": False}  # of as many numbers
+        yield {"source": [3, 4, 5], "target": [3, 4], "nested": False}
 
     @staticmethod
     def drawn(draw: Draw) -> Iterator[Case]:
-        for _ in range(3):
+        for place in (0, draw.randint(1, 2), 3):
             sizes = [draw.randint(2, 6) for _ in range(4)]
-            place = draw.randint(0, 3)
-            yield {"source": sizes, "target": [size + (number == place) for number, size in enumerate(sizes)]}
-
-
-class TransplantedValues(_Transplant):
-    """What fits is copied, and nothing else changes"""
-
-    @staticmethod
-    def answer(transplant: Any, source: list[int], target: list[int]) -> object:
-        from itertools import pairwise
-
-        def chain(sizes: list[int], value: float) -> nn.Module:
-            layers = [nn.Linear(a, b) for a, b in pairwise(sizes)]
-            for number, parameter in enumerate(nn.Sequential(*layers).parameters()):
-                nn.init.constant_(parameter, value + number)
-            return nn.Sequential(*layers)
-
-        one, other = chain(source, 10.0), chain(target, 50.0)
-        before = [id(each) for each in other.parameters()]
-        transplant(one, other)
-        same = before == [id(each) for each in other.parameters()]
-        with torch.no_grad():
-            next(one.parameters()).fill_(99.0)
-        trained = all(each.requires_grad for each in other.parameters())
-        first = {name: each.flatten()[0].item() for name, each in other.named_parameters()}
-        kept = [each.flatten()[0].item() for each in one.parameters()][1:]
-        return {"values": first, "source": kept, "the same objects, still trained": same and trained}
-
-    @staticmethod
-    def expected(source: list[int], target: list[int]) -> object:
-        def named(sizes: list[int]) -> dict[str, list[int]]:
-            found: dict[str, list[int]] = {}
-            for number in range(len(sizes) - 1):
-                found |= {f"{number}.weight": [sizes[number + 1], sizes[number]], f"{number}.bias": [sizes[number + 1]]}
-            return found
-
-        ours, theirs = named(source), named(target)
-        values = {}
-        for number, (name, size) in enumerate(theirs.items()):
-            values[name] = 10.0 + number if ours.get(name) == size else 50.0 + number
-        kept = [10.0 + number for number in range(1, len(ours))]
-        return {"values": values, "source": kept, "the same objects, still trained": True}
+            changed = [size + (number == place) for number, size in enumerate(sizes)]
+            yield {"source": sizes, "target": changed, "nested": False}
 
     @classmethod
     def call(cls, case: Case) -> str:
-        return f"transplant from layers of {case['source']} to layers of {case['target']}"
+        inside = ", in one more nn.Sequential" if case.get("nested") else ""
+        return f"transplant from layers of {case['source']} to layers of {case['target']}{inside}"
+
+
+class TransplantedValues(_Transplant):
+    """What fits is copied"""
+
+    @staticmethod
+    def answer(transplant: Any, source: list[int], target: list[int], nested: bool) -> object:
+        from itertools import pairwise
+
+        def chain(sizes: list[int], value: float) -> nn.Sequential:
+            made = nn.Sequential(*(nn.Linear(a, b) for a, b in pairwise(sizes)))
+            for number, parameter in enumerate(made.parameters()):
+                with torch.no_grad():
+                    parameter.copy_(value + 10 * number + torch.arange(parameter.numel()).reshape(parameter.shape))
+            return made
+
+        one, other = chain(source, 1000.0), chain(target, 5000.0)
+        other = nn.Sequential(other) if nested else other
+        transplant(one, other)
+        return {name: each.clone() for name, each in other.named_parameters()}
+
+    @staticmethod
+    def expected(source: list[int], target: list[int], nested: bool) -> object:
+        found = {}
+        sizes = [each.shape for each in chain_of(target).parameters()]
+        for number, (name, fits) in enumerate(taken_over(source, target, nested).items()):
+            value = (1000.0 if fits else 5000.0) + 10 * number
+            found[name] = value + torch.arange(sizes[number].numel()).reshape(sizes[number])
+        return found
+
+
+class TransplantedObjects(_Transplant):
+    """The parameters stay the same objects, with memory of their own"""
+
+    @staticmethod
+    def fixed() -> Iterator[Case]:
+        yield {"source": [3, 4, 10], "target": [3, 4, 5], "frozen": False}
+        yield {"source": [2, 3, 3, 4], "target": [2, 3, 3, 5], "frozen": True}
+
+    @staticmethod
+    def drawn(draw: Draw) -> Iterator[Case]:
+        sizes = [draw.randint(2, 6) for _ in range(3)]
+        yield {"source": [*sizes, 7], "target": [*sizes, 8], "frozen": True}
+
+    @staticmethod
+    def answer(transplant: Any, source: list[int], target: list[int], frozen: bool) -> object:
+        from itertools import pairwise
+
+        def chain(sizes: list[int], value: float) -> nn.Sequential:
+            made = nn.Sequential(*(nn.Linear(a, b) for a, b in pairwise(sizes)))
+            for parameter in made.parameters():
+                nn.init.constant_(parameter, value)
+            return made
+
+        one, other = chain(source, 1.0), chain(target, 5.0)
+        other[0].weight.requires_grad_(not frozen)
+        one[1].weight.requires_grad_(not frozen)
+        held = list(other.parameters())
+        flags = [each.requires_grad for each in (*one.parameters(), *held)]
+        transplant(one, other)
+        flags_after = [each.requires_grad for each in (*one.parameters(), *other.parameters())]
+        same = [a is b for a, b in zip(held, other.parameters(), strict=True)]
+        kept = [each.detach().clone() for each in one.parameters()]
+        before = [each.detach().clone() for each in other.parameters()]
+        with torch.no_grad():
+            for each in one.parameters():
+                each.fill_(99.0)
+        after = [each.detach().clone() for each in other.parameters()]
+        return {"same": same, "kept": kept, "before": before, "after": after, "flags": [flags, flags_after]}
+
+    @staticmethod
+    def facts(came: Any, source: list[int], target: list[int], frozen: bool) -> object:
+        pairs = zip(came["before"], came["after"], strict=True)
+        flags, after = came["flags"]
+        return {
+            "something is copied": any(bool((each == 1).all()) for each in came["before"]),
+            "the parameters are the same objects as before": all(came["same"]),
+            "target changes when source does so later": not all(a.equal(b) for a, b in pairs),
+            "source is as it was": all(bool((each == 1).all()) for each in came["kept"]),
+            "requires_grad is as it was": flags == after,
+        }
+
+    @staticmethod
+    def expected(source: list[int], target: list[int], frozen: bool) -> object:
+        return {
+            "something is copied": True,
+            "the parameters are the same objects as before": True,
+            "target changes when source does so later": False,
+            "source is as it was": True,
+            "requires_grad is as it was": True,
+        }
 
 
 class TransplantedNames(_Transplant):
     """The names of what got nothing"""
 
     mistakes = {
-        "the names of what was copied": lambda source, target: [
-            name for name, _ in chain_of(target).named_parameters() if name not in left_out(source, target)
+        "the names of what was copied": lambda source, target, nested: [
+            name for name, fits in taken_over(source, target, nested).items() if fits
         ],
-        "names alone are compared, and not sizes": lambda source, target: [
+        "names alone are compared, and not sizes": lambda source, target, nested: [
             name
-            for name, _ in chain_of(target).named_parameters()
+            for name, _ in chain_of(target, nested).named_parameters()
             if name not in dict(chain_of(source).named_parameters())
         ],
     }
 
     @staticmethod
-    def answer(transplant: Any, source: list[int], target: list[int]) -> object:
+    def answer(transplant: Any, source: list[int], target: list[int], nested: bool) -> object:
         from itertools import pairwise
 
-        def chain(sizes: list[int]) -> nn.Module:
+        def chain(sizes: list[int]) -> nn.Sequential:
             return nn.Sequential(*(nn.Linear(a, b) for a, b in pairwise(sizes)))
 
-        return transplant(chain(source), chain(target))
+        other = chain(target)
+        return transplant(chain(source), nn.Sequential(other) if nested else other)
 
     @staticmethod
-    def expected(source: list[int], target: list[int]) -> object:
-        return left_out(source, target)
-
-    @classmethod
-    def call(cls, case: Case) -> str:
-        return f"transplant from layers of {case['source']} to layers of {case['target']}"
-
-
-def chain_of(sizes: list[int]) -> nn.Module:
-    """Return linear layers of the sizes, one after the other."""
-    return nn.Sequential(*(nn.Linear(a, b) for a, b in pairwise(sizes)))
-
-
-def left_out(source: list[int], target: list[int]) -> list[str]:
-    """Return the names of the parameters that find no other of their name and size."""
-    known = dict(chain_of(source).named_parameters())
-    return [
-        name
-        for name, each in chain_of(target).named_parameters()
-        if name not in known or known[name].shape != each.shape
-    ]
+    def expected(source: list[int], target: list[int], nested: bool) -> object:
+        return [name for name, fits in taken_over(source, target, nested).items() if not fits]
 
 
 class _Readings(HiddenTest):
     part = "words"
     asks = "my_readings"
     understanding = True
+    points = 2
 
     @staticmethod
     def fixed() -> Iterator[Case]:
         yield {}
 
 
-class ReadingsOfParameters(_Readings):
-    """Parameters, all and trained"""
-
-    points = 2
+class ReadingsOfImages(_Readings):
+    """The smallest and the largest image"""
 
     @staticmethod
     def answer(my_readings: Any) -> object:
         read = my_readings()
-        return {name: read[name] for name in ("parameters", "trained")}
+        return {name: read[name] for name in ("smallest", "largest")}
 
     @staticmethod
     def expected() -> object:
-        return {"parameters": 1599, "trained": 999}
+        return {"smallest": 24, "largest": 27}
 
 
-class ReadingsOfWork(_Readings):
-    """Products and saved tensors"""
-
-    points = 1
+class ReadingsOfNumbers(_Readings):
+    """Numbers in the file, products, and numbers for larger images"""
 
     @staticmethod
     def answer(my_readings: Any) -> object:
         read = my_readings()
-        return {name: read[name] for name in ("products", "tensors")}
+        return {name: read[name] for name in ("parameters", "products", "more")}
 
     @staticmethod
     def expected() -> object:
-        return {"products": 117_600, "tensors": 5}
+        return {"parameters": 9_111, "products": 52_488, "more": 4_320}
