@@ -108,11 +108,11 @@ class RecordedTest:
 
 
 def form_of(value: object) -> object:
-    """Return the form of an answer: the same names and places, with zero for numbers and nothing for words."""
+    """Return the form of an answer: the same names, with zero for numbers and nothing for words and in lists."""
     if isinstance(value, dict):
         return {key: form_of(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [form_of(each) for each in value]
+        return []  # how many there are may be what is asked
     return type(value)() if isinstance(value, str | bool | int | float) else value
 
 
