@@ -52,4 +52,4 @@ def test_wrong_answer_is_explained_and_the_right_one_shows_in_the_progress(root:
         progress = run_cell(page, "sizes.progress(globals())")
         expect(progress).to_contain_text("1 of 6 answers pass")
         expect(progress).to_contain_text("✓ unseen")
-        expect(progress).to_contain_text("– my_conv2d: not defined yet")
+        expect(progress).to_contain_text("– as_linear: not defined yet")

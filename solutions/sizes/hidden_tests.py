@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from ee559.practicals.asking import gradients_of
+from ee559.practicals.question import written_call
 from ee559_course.practicals.hidden import Case, Draw, Forbidden, HiddenTest
 from torch import Tensor
 from torch.nn import functional as F
@@ -120,7 +121,7 @@ class PooledNegativeValues(_Pooled):
 
     @staticmethod
     def fixed() -> Iterator[Case]:
-        yield {"x": -torch.arange(1.0, 5.0).reshape(1, 1, 2, 2), "kernel_size": 2, "stride": 2}
+        yield {"x": -torch.arange(1.0, 9.0).reshape(1, 2, 2, 2), "kernel_size": 2, "stride": 2}
         yield {"x": -1000 - torch.arange(32.0).reshape(2, 1, 4, 4), "kernel_size": 2, "stride": 2}
         yield {"x": torch.full((1, 2, 3, 3), -1e30, dtype=torch.float64), "kernel_size": 3, "stride": 3}
 
@@ -131,25 +132,24 @@ class PooledNegativeValues(_Pooled):
             yield {"x": x, "kernel_size": kernel_size, "stride": kernel_size}
 
 
+def pooled_by_kernel_steps(x: Tensor, kernel_size: int, stride: int, start: float) -> Tensor:
+    """Pool as the given code does: windows begin a kernel size apart, and some lie beyond the end."""
+    rows, columns = ((side - kernel_size) // stride + 1 for side in x.shape[2:])
+    far = kernel_size * max(rows, columns)
+    framed = F.pad(x, (0, far, 0, far), value=start)
+    return F.max_pool2d(framed, kernel_size)[:, :, :rows, :columns]
+
+
 class PooledWithAStride(_Pooled):
     """Strides other than the kernel size"""
 
-    points = 2
+    points = 1
     mistakes = {
-        "it steps by the kernel size, where values are not below zero": lambda x, kernel_size, stride: torch.stack(
-            [
-                torch.stack(
-                    [
-                        F.pad(x, (0, 99, 0, 99))[
-                            :, :, i * kernel_size : (i + 1) * kernel_size, j * kernel_size : (j + 1) * kernel_size
-                        ].amax((2, 3))
-                        for j in range((x.size(3) - kernel_size) // stride + 1)
-                    ],
-                    -1,
-                )
-                for i in range((x.size(2) - kernel_size) // stride + 1)
-            ],
-            2,
+        "the windows begin a kernel size apart, not a stride": lambda x, kernel_size, stride: pooled_by_kernel_steps(
+            x, kernel_size, stride, 0.0
+        ),
+        "the windows begin a kernel size apart, not a stride, and some meet nothing": (
+            lambda x, kernel_size, stride: pooled_by_kernel_steps(x, kernel_size, stride, -torch.inf)
         ),
     }
 
@@ -183,111 +183,277 @@ class PooledOblongImages(_Pooled):
             yield {"x": draw.distinct(2, 3, height, width).abs(), "kernel_size": 2, "stride": 2}
 
 
-class _Convolved(HiddenTest):
+class PooledGradients(_Pooled):
+    """Gradients for x"""
+
+    points = 1
+
+    @staticmethod
+    def fixed() -> Iterator[Case]:
+        yield {"x": torch.tensor([[[[1.0, 3.0], [2.0, 4.0]]]]), "kernel_size": 2, "stride": 2}
+        yield {"x": (1 + torch.arange(72.0) * 31 % 73).reshape(2, 1, 6, 6), "kernel_size": 3, "stride": 3}
+        yield {
+            "x": 1 + torch.arange(16.0, dtype=torch.float64).flip(0).reshape(1, 1, 4, 4),
+            "kernel_size": 1,
+            "stride": 1,
+        }
+
+    @staticmethod
+    def drawn(draw: Draw) -> Iterator[Case]:
+        for kernel_size in (2, 3):
+            side = kernel_size * draw.randint(2, 3)
+            yield {"x": draw.distinct(2, 2, side, side).abs(), "kernel_size": kernel_size, "stride": kernel_size}
+
+    @staticmethod
+    def answer(my_max_pool2d: Any, x: Tensor, kernel_size: int, stride: int) -> object:
+        leaf = x.requires_grad_()
+        return {"gradient for x": gradients_of(my_max_pool2d(leaf, kernel_size, stride), leaf)[0]}
+
+    @staticmethod
+    def expected(x: Tensor, kernel_size: int, stride: int) -> object:
+        leaf = x.detach().clone().requires_grad_()
+        return {"gradient for x": gradients_of(F.max_pool2d(leaf, kernel_size, stride), leaf)[0]}
+
+
+def linear_weight(weight: Tensor, height: int, width: int, stride: int = 1, padding: int = 0) -> Tensor:
+    """Return the matrix that equals a convolution: its responses to images with a single 1, one in each column."""
+    pixels = weight.size(1) * height * width
+    images = torch.eye(pixels).reshape(pixels, weight.size(1), height, width)
+    return F.conv2d(images, weight, None, stride, padding).flatten(1).t()
+
+
+def reordered(weight: Tensor, height: int, width: int, order: tuple[int, ...]) -> Tensor:
+    """Return the matrix with the filters, rows, columns, channels, rows and columns in another order."""
+    rows, columns = height - weight.size(2) + 1, width - weight.size(3) + 1
+    sizes = (weight.size(0), rows, columns, weight.size(1), height, width)
+    return linear_weight(weight, height, width).reshape(sizes).permute(order).flatten(3).flatten(0, 2)
+
+
+def counted(*size: int) -> Tensor:
+    """Return weights 1, 2, 3 and so on: each is told from all others."""
+    return torch.arange(1.0, 1.0 + torch.Size(size).numel()).reshape(size)
+
+
+def mirrored(weight: Tensor) -> Tensor:
+    """Return a kernel that is the same when it is turned round, which another test looks at."""
+    return weight + weight.flip(2, 3)
+
+
+class _Linear(HiddenTest):
     part = "conv"
-    asks = "my_conv2d"
+    asks = "as_linear"
+
+    @classmethod
+    def call(cls, case: Case) -> str:
+        """Write the whole call, with what the answer fills in."""
+        weight = case["weight"] if "weight" in case else torch.ones(len(case["bias"]), 2, 2, 3)
+        given = {"weight": weight, "bias": torch.zeros(len(weight)), "height": 0, "width": 0, "stride": 1, "padding": 0}
+        return written_call(cls.asks, given | case)
+
+
+class LinearWithStrideOne(_Linear):
+    """The matrix for stride 1, without padding"""
+
     points = 2
-
-
-class ConvolvedValues(_Convolved):
-    """Values with a bias, stride 1 and no padding"""
-
     mistakes = {
-        "the kernel is turned round, as in mathematics' convolution": lambda x, weight, bias: F.conv2d(
-            x, weight.flip(2, 3), bias
+        "the kernel is turned round, as in mathematics' convolution": lambda weight, height, width: {
+            "how many are returned": 2,
+            "matrix": linear_weight(weight.flip(2, 3), height, width),
+        },
+        "rows and columns of the matrix have changed places": lambda weight, height, width: {
+            "how many are returned": 2,
+            "matrix": linear_weight(weight, height, width).t(),
+        },
+        "the filters of one place follow each other, but flatten(1) lists all places of a filter first": (
+            lambda weight, height, width: {
+                "how many are returned": 2,
+                "matrix": reordered(weight, height, width, (1, 2, 0, 3, 4, 5)),
+            }
         ),
-        "the bias is not added": lambda x, weight, bias: F.conv2d(x, weight),
-        "the bias is added for each input channel": lambda x, weight, bias: F.conv2d(x, weight, bias * x.size(1)),
+        "the channels of one pixel follow each other, but flatten(1) lists all pixels of a channel first": (
+            lambda weight, height, width: {
+                "how many are returned": 2,
+                "matrix": reordered(weight, height, width, (0, 1, 2, 4, 5, 3)),
+            }
+        ),
     }
 
     @staticmethod
     def fixed() -> Iterator[Case]:
-        yield {
-            "x": torch.arange(4.0).reshape(1, 1, 2, 2),
-            "weight": torch.tensor([[[[1.0, 10.0]]]]),
-            "bias": torch.tensor([100.0]),
-        }
-        draw = Draw("conv")
-        for n, c, d, h, w in [(2, 3, 4, 3, 3), (1, 2, 1, 2, 4), (5, 1, 2, 1, 1), (2, 3, 3, 5, 2)]:
-            shapes = {"x": (n, c, 5, 6), "weight": (d, c, h, w), "bias": (d,)}
-            yield {name: draw.normal(*shape, dtype=torch.float64) for name, shape in shapes.items()}
+        for d, c, h, w, height, width in [
+            (1, 1, 1, 2, 1, 4),
+            (2, 2, 2, 1, 3, 2),
+            (3, 1, 1, 1, 2, 2),
+            (2, 3, 3, 2, 3, 4),
+        ]:
+            yield {"weight": counted(d, c, h, w), "height": height, "width": width}
 
     @staticmethod
     def drawn(draw: Draw) -> Iterator[Case]:
         for _ in range(4):
-            n, c, d, h, w = (draw.randint(1, 4) for _ in range(5))
-            shapes = {"x": (n, c, draw.randint(4, 7), draw.randint(4, 8)), "weight": (d, c, h, w), "bias": (d,)}
-            yield {name: draw.normal(*shape) for name, shape in shapes.items()}
+            d, c, h, w = (draw.randint(1, 3) for _ in range(4))
+            yield {"weight": draw.normal(d, c, h, w), "height": h + draw.randint(1, 2), "width": w + draw.randint(0, 3)}
+        yield {"weight": draw.normal(2, 2, 2, 3), "height": 4, "width": 6}
 
     @staticmethod
-    def answer(my_conv2d: Any, x: Tensor, weight: Tensor, bias: Tensor) -> object:
-        return my_conv2d(x, weight, bias)
+    def answer(as_linear: Any, weight: Tensor, height: int, width: int) -> object:
+        pair = as_linear(weight, weight.new_zeros(len(weight)), height, width, 1, 0)
+        return {"how many are returned": len(pair), "matrix": pair[0]}
 
     @staticmethod
-    def expected(x: Tensor, weight: Tensor, bias: Tensor) -> object:
-        return F.conv2d(x.double(), weight.double(), bias.double())
+    def expected(weight: Tensor, height: int, width: int) -> object:
+        return {"how many are returned": 2, "matrix": linear_weight(weight, height, width)}
 
 
-class ConvolvedWithStrideAndPadding(_Convolved):
-    """Stride and padding, with kernels and images that are not square"""
+def judged_matrix(weight: Tensor, height: int, width: int, stride: int, padding: int) -> object:
+    """Return what is judged of a matrix: of one with many filters and channels, not their order."""
+    matrix = linear_weight(weight, height, width, stride, padding)
+    if weight.size(1) == 1:
+        return matrix
+    return {
+        "shape of the matrix": list(matrix.shape),
+        "its numbers in increasing order": matrix.flatten().sort().values,
+    }
 
+
+class LinearWithStrideAndPadding(_Linear):
+    """The matrix with stride and padding, for kernels and images that are not square"""
+
+    points = 2
     mistakes = {
-        "the stride is not used": lambda x, weight, stride, padding: F.conv2d(x, weight, None, 1, padding),
-        "the padding is not used": lambda x, weight, stride, padding: F.conv2d(x, weight, None, stride, 0),
+        "the stride is not used": lambda weight, height, width, stride, padding: judged_matrix(
+            weight, height, width, 1, padding
+        ),
+        "the padding is not used": lambda weight, height, width, stride, padding: judged_matrix(
+            weight, height, width, stride, 0
+        ),
+        "the frame is still there": lambda weight, height, width, stride, padding: judged_matrix(
+            weight, height + 2 * padding, width + 2 * padding, stride, 0
+        ),
     }
 
     @staticmethod
     def fixed() -> Iterator[Case]:
-        draw = Draw("stride")
-        for h, w, stride, padding in [(3, 3, 2, 0), (3, 3, 1, 1), (2, 4, 3, 2), (3, 1, 2, 1)]:
-            x, weight = draw.normal(2, 2, 6, 7, dtype=torch.float64), draw.normal(3, 2, h, w, dtype=torch.float64)
-            yield {"x": x, "weight": weight, "stride": stride, "padding": padding}
+        for h, w, height, width, stride, padding in [
+            (1, 2, 2, 5, 2, 0),
+            (2, 2, 2, 3, 1, 1),
+            (3, 2, 4, 3, 2, 1),
+            (2, 4, 3, 6, 3, 2),
+        ]:
+            weight = mirrored(counted(1, 1, h, w) ** 2)
+            yield {"weight": weight, "height": height, "width": width, "stride": stride, "padding": padding}
+        weight = mirrored(counted(1, 1, 2, 3) ** 2).repeat(2, 2, 1, 1)
+        yield {"weight": weight, "height": 3, "width": 4, "stride": 2, "padding": 1}
 
     @staticmethod
     def drawn(draw: Draw) -> Iterator[Case]:
-        for stride, padding in [(2, 0), (1, 1), (3, 2), (2, 1)]:
-            c, d, h, w = draw.randint(1, 3), draw.randint(1, 4), draw.randint(2, 4), draw.randint(1, 4)
-            x = draw.normal(2, c, draw.randint(5, 9), draw.randint(5, 9))
-            yield {"x": x, "weight": draw.normal(d, c, h, w), "stride": stride, "padding": padding}
+        for stride, padding in [(2, 0), (1, 1), (3, 2), (2, 1), (2, 2)]:
+            weight = mirrored(draw.normal(1, 1, draw.randint(3, 4), draw.randint(3, 4)))
+            height, width = draw.randint(5, 6), draw.randint(7, 8)
+            yield {"weight": weight, "height": height, "width": width, "stride": stride, "padding": padding}
+            many = weight.repeat(draw.randint(1, 2), 2, 1, 1)
+            yield {"weight": many, "height": height, "width": width, "stride": stride, "padding": padding}
 
     @staticmethod
-    def answer(my_conv2d: Any, x: Tensor, weight: Tensor, stride: int, padding: int) -> object:
-        return my_conv2d(x, weight, weight.new_zeros(len(weight)), stride, padding)
+    def answer(as_linear: Any, weight: Tensor, height: int, width: int, stride: int, padding: int) -> object:
+        return as_linear(weight, weight.new_zeros(len(weight)), height, width, stride, padding)[0]
 
     @staticmethod
-    def expected(x: Tensor, weight: Tensor, stride: int, padding: int) -> object:
-        return F.conv2d(x.double(), weight.double(), None, stride, padding)
+    def facts(came: Any, weight: Tensor, height: int, width: int, stride: int, padding: int) -> object:
+        if weight.size(1) == 1:
+            return came
+        return {
+            "shape of the matrix": list(came.shape),
+            "its numbers in increasing order": came.flatten().sort().values,
+        }
+
+    expected = staticmethod(judged_matrix)
 
 
-class ConvolvedGradients(_Convolved):
-    """Gradients for x, weight and bias"""
+def judged_shifts(shifts: Tensor, bias: Tensor) -> dict[str, object]:
+    """Return what is judged of a linear layer's bias that has these values."""
+    numbers = shifts.reshape(len(bias), -1)
+    return {
+        "one number for each row of the matrix": True,
+        "least and largest number for each filter": torch.stack([numbers.amin(1), numbers.amax(1)], 1),
+        "gradient for bias, divided by the places": torch.ones(len(bias)),
+    }
+
+
+class LinearBias(_Linear):
+    """The bias and its gradient, with stride and padding"""
+
+    points = 1
+    mistakes = {
+        "the whole bias is repeated, but flatten(1) lists all places of a filter first": (
+            lambda bias, height, width, stride, padding: judged_shifts(bias.repeat(1000), bias)
+        ),
+    }
 
     @staticmethod
     def fixed() -> Iterator[Case]:
-        draw = Draw("gradient")
-        for n, c, d, h, w in [(1, 1, 1, 2, 2), (2, 2, 3, 2, 3)]:
-            shapes = {"x": (n, c, 4, 5), "weight": (d, c, h, w), "bias": (d,)}
-            yield {name: draw.normal(*shape, dtype=torch.float64) for name, shape in shapes.items()}
+        for values, height, width, stride, padding in [
+            ([5.0, 7.0], 3, 3, 1, 0),
+            ([1.0, -2.0, 3.0], 3, 4, 1, 0),
+            ([0.5, 4.0], 5, 4, 2, 1),
+        ]:
+            bias = torch.tensor(values)
+            yield {"bias": bias, "height": height, "width": width, "stride": stride, "padding": padding}
 
     @staticmethod
     def drawn(draw: Draw) -> Iterator[Case]:
-        shapes = {"x": (2, 2, draw.randint(4, 5), 5), "weight": (3, 2, 3, 2), "bias": (3,)}
-        yield {name: draw.normal(*shape) for name, shape in shapes.items()}
+        for stride, padding in [(1, 0), (2, 1)]:
+            bias, height, width = draw.normal(draw.randint(2, 4)), draw.randint(4, 6), draw.randint(4, 6)
+            yield {"bias": bias, "height": height, "width": width, "stride": stride, "padding": padding}
 
     @staticmethod
-    def answer(my_conv2d: Any, x: Tensor, weight: Tensor, bias: Tensor) -> object:
-        leaves = [each.requires_grad_() for each in (x, weight, bias)]
-        output = my_conv2d(*leaves)
-        gradients = gradients_of(output * torch.arange(1.0, 1.0 + output.numel()).reshape(output.shape), *leaves)
-        return dict(zip(("gradient for x", "gradient for weight", "gradient for bias"), gradients, strict=True))
+    def answer(as_linear: Any, bias: Tensor, height: int, width: int, stride: int, padding: int) -> object:
+        leaf = bias.requires_grad_()
+        matrix, shifts = as_linear(torch.ones(len(bias), 2, 2, 3), leaf, height, width, stride, padding)
+        return {"rows": len(matrix), "shifts": shifts, "gradient": gradients_of(shifts, leaf)[0]}
 
     @staticmethod
-    def expected(x: Tensor, weight: Tensor, bias: Tensor) -> object:
-        leaves = [each.double().requires_grad_() for each in (x, weight, bias)]
-        output = F.conv2d(leaves[0], leaves[1], leaves[2])
-        loss = (output * torch.arange(1.0, 1.0 + output.numel()).reshape(output.shape)).sum()
-        names = ("gradient for x", "gradient for weight", "gradient for bias")
-        return dict(zip(names, torch.autograd.grad(loss, leaves), strict=True))
+    def facts(came: Any, bias: Tensor, height: int, width: int, stride: int, padding: int) -> object:
+        shifts, gradient = came["shifts"], came["gradient"]
+        if shifts.shape != (came["rows"],) or len(shifts) % len(bias) or not len(shifts):
+            return {"one number for each row of the matrix": False}
+        numbers = shifts.reshape(len(bias), -1)
+        return {
+            "one number for each row of the matrix": True,
+            "least and largest number for each filter": torch.stack([numbers.amin(1), numbers.amax(1)], 1),
+            "gradient for bias, divided by the places": None if gradient is None else gradient / numbers.size(1),
+        }
+
+    @staticmethod
+    def expected(bias: Tensor, height: int, width: int, stride: int, padding: int) -> object:
+        return judged_shifts(bias, bias)
+
+
+class LinearGradients(_Linear):
+    """Gradients for the weight"""
+
+    points = 1
+
+    @staticmethod
+    def fixed() -> Iterator[Case]:
+        for d, c, h, w, height, width in [(1, 2, 1, 1, 2, 2), (2, 2, 2, 2, 3, 3), (1, 3, 2, 2, 4, 4)]:
+            yield {"weight": counted(d, c, h, w), "height": height, "width": width}
+
+    @staticmethod
+    def drawn(draw: Draw) -> Iterator[Case]:
+        side = draw.randint(3, 5)
+        yield {"weight": draw.normal(2, 3, 2, 2), "height": side, "width": side}
+
+    @staticmethod
+    def answer(as_linear: Any, weight: Tensor, height: int, width: int) -> object:
+        leaf = weight.requires_grad_()
+        matrix = as_linear(leaf, weight.new_zeros(len(weight)), height, width, 1, 0)[0]
+        return {"gradient of the sum of the matrix's squares": gradients_of(matrix**2, leaf)[0]}
+
+    @staticmethod
+    def expected(weight: Tensor, height: int, width: int) -> object:
+        places = (height - weight.size(2) + 1) * (width - weight.size(3) + 1)
+        return {"gradient of the sum of the matrix's squares": 2 * places * weight.detach()}
 
 
 Layers = list[tuple[int, int, int]]
@@ -368,7 +534,6 @@ class FieldOfStrides(_Field):
 class _Designed(HiddenTest):
     part = "design"
     asks = "my_stack"
-    points = 2
 
     @staticmethod
     def fixed() -> Iterator[Case]:
@@ -376,54 +541,89 @@ class _Designed(HiddenTest):
 
     @staticmethod
     def answer(my_stack: Any) -> object:
-        return [[int(number) for number in layer] for layer in my_stack()]
+        import operator
+
+        return [[operator.index(number) for number in layer] for layer in my_stack()]
 
 
 class DesignedSize(_Designed):
     """The stack ends at 4×4 places"""
 
+    points = 1
+
     @staticmethod
     def facts(came: Any) -> object:
+        if not all(len(layer) == 2 for layer in came):
+            return {"each layer is a pair": False}
         side = 28
-        for kernel_size, stride, padding in came:
-            side = (side + 2 * padding - kernel_size) // stride + 1 if stride >= 1 else 0
+        for kernel_size, stride in came:
+            side = (side - kernel_size) // stride + 1 if kernel_size >= 1 and stride >= 1 else 0
         return {
+            "each layer is a pair": True,
             "at most six layers, and one at least": 1 <= len(came) <= 6,
-            "kernels of 2 at least, strides of 1 at least": all(k >= 2 and s >= 1 for k, s, _ in came),
-            "no padding as large as its kernel": all(0 <= p < k for k, _, p in came),
+            "kernels of 2 at least, strides of 1 at least": all(k >= 2 and s >= 1 for k, s in came),
             "places along a side": side,
         }
 
     @staticmethod
     def expected() -> object:
         return {
+            "each layer is a pair": True,
             "at most six layers, and one at least": True,
             "kernels of 2 at least, strides of 1 at least": True,
-            "no padding as large as its kernel": True,
             "places along a side": 4,
         }
 
 
-class DesignedBudget(_Designed):
+class DesignedWeights(_Designed):
     """It sees 20 pixels, with 60 weights for each pair of channels"""
+
+    points = 2
 
     @staticmethod
     def facts(came: Any) -> object:
-        cells = 1
-        for kernel_size, stride, _ in reversed(came):
-            cells = (cells - 1) * stride + kernel_size
+        side, seen, step, weights = 28, 1, 1, 0
+        for kernel_size, stride in came:
+            side = (side - kernel_size) // stride + 1 if kernel_size >= 1 and stride >= 1 else 0
+            seen, step, weights = seen + (kernel_size - 1) * step, step * stride, weights + kernel_size**2
         return {
-            "pixels seen, or 20 if they are more": min(cells, 20),
-            "weights for each pair of channels, or 60 if they are fewer": max(sum(k * k for k, _, _ in came), 60),
-            "kernels of 2 at least": all(k >= 2 for k, _, _ in came),
+            "places along a side, or 4 if they are more": min(side, 4),
+            "pixels seen, or 20 if they are more": min(seen, 20),
+            "weights for each pair of channels, or 60 if they are fewer": max(weights, 60),
         }
 
     @staticmethod
     def expected() -> object:
         return {
+            "places along a side, or 4 if they are more": 4,
             "pixels seen, or 20 if they are more": 20,
             "weights for each pair of channels, or 60 if they are fewer": 60,
-            "kernels of 2 at least": True,
+        }
+
+
+class DesignedProducts(_Designed):
+    """It sees 20 pixels, with 6,000 products for each pair of channels"""
+
+    points = 1
+
+    @staticmethod
+    def facts(came: Any) -> object:
+        side, seen, step, products = 28, 1, 1, 0
+        for kernel_size, stride in came:
+            side = (side - kernel_size) // stride + 1 if kernel_size >= 1 and stride >= 1 else 0
+            seen, step, products = seen + (kernel_size - 1) * step, step * stride, products + (kernel_size * side) ** 2
+        return {
+            "places along a side, or 4 if they are more": min(side, 4),
+            "pixels seen, or 20 if they are more": min(seen, 20),
+            "products for each pair of channels, or 6000 if they are fewer": max(products, 6000),
+        }
+
+    @staticmethod
+    def expected() -> object:
+        return {
+            "places along a side, or 4 if they are more": 4,
+            "pixels seen, or 20 if they are more": 20,
+            "products for each pair of channels, or 6000 if they are fewer": 6000,
         }
 
 
@@ -452,16 +652,16 @@ class ReadingsOfTheNetwork(_Readings):
         return {"pixels seen": 22, "pixels unseen": 2, "with stride": 39}
 
 
-class ReadingsOfWeights(_Readings):
-    """Two small kernels or a large one"""
+class ReadingsOfTheMatrix(_Readings):
+    """What a convolution's linear layer holds"""
 
     points = 1
 
     @staticmethod
     def answer(my_readings: Any) -> object:
         read = my_readings()
-        return {name: read[name] for name in ("cheaper", "weights saved")}
+        return {name: read[name] for name in ("not zero", "after a step")}
 
     @staticmethod
     def expected() -> object:
-        return {"cheaper": "two", "weights saved": 7 * 32 * 32}
+        return {"not zero": 32 * (5 * 28 - 2 * (1 + 2)) ** 2, "after a step": "B"}
