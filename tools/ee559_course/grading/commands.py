@@ -162,7 +162,7 @@ def _folder(course: Path) -> "CourseFolder":
 def _errors(stopped: str = "Stopped.") -> Iterator[None]:
     """Print what the instructor can mend as one message, and exit with 1; with 130, and the words for it, on Ctrl+C."""
     from ee559_course.grading.pool import GradingError
-    from ee559_course.practicals.release import ReleaseError
+    from ee559_course.practicals.source import ReleaseError
 
     try:
         yield
