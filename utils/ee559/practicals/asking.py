@@ -89,13 +89,19 @@ def as_graded() -> Iterator[None]:
     with warnings.catch_warnings(), torch.enable_grad(), torch.device("cpu"), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")
         torch.set_default_dtype(torch.float32)
-        torch.use_deterministic_algorithms(False)
+        _set_deterministic(False)
         torch.manual_seed(0)
         try:
             yield
         finally:
             torch.set_default_dtype(dtype)
-            torch.use_deterministic_algorithms(deterministic)
+            _set_deterministic(deterministic)
+
+
+def _set_deterministic(wanted: bool) -> None:
+    """Set what torch, to set it, imports its compiler for: two seconds, where it is so already."""
+    if torch.are_deterministic_algorithms_enabled() != wanted:
+        torch.use_deterministic_algorithms(wanted)
 
 
 def question_names() -> dict[str, Any]:
