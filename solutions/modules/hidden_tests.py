@@ -424,31 +424,53 @@ class NetWithinTheBudget(_Net):
     points = 2
 
     @staticmethod
-    def answer(my_net: Any, budget: int) -> object:
-        model = my_net(budget)
-        model(torch.randn(8, 1, 28, 28))
+    def fixed() -> Iterator[Case]:
+        yield {"budget": 2_000, "last": 2_099}  # a step of the formula is shorter: who is wrong by one is so here
+        for budget in (11_111, 100_000):
+            yield {"budget": budget, "last": budget}
+
+    @staticmethod
+    def drawn(draw: Draw) -> Iterator[Case]:
+        for most in (4_000, 20_000, 100_000):
+            budget = draw.randint(2_000, most)
+            yield {"budget": budget, "last": budget}
+
+    @staticmethod
+    def answer(my_net: Any, budget: int, last: int) -> object:
+        totals = []
+        for each in range(budget, last + 1):
+            model = my_net(each)
+            model(torch.randn(2, 1, 28, 28))
+            totals.append(sum(parameter.numel() for parameter in parameters_of(model).values()))
         parameters = parameters_of(model)
         gradients = gradients_of(model(torch.randn(8, 1, 28, 28)), *parameters.values())
-        used = [gradient is not None for gradient in gradients]
-        return {"numbers": {name: each.numel() for name, each in parameters.items()}, "used": used}
+        used = {name: gradient is not None for name, gradient in zip(parameters, gradients, strict=True)}
+        return {"totals": totals, "used": used}
 
     @staticmethod
-    def facts(came: Any, budget: int) -> object:
-        total = sum(came["numbers"].values())
-        pairs = zip(came["numbers"], came["used"], strict=True)
+    def facts(came: Any, budget: int, last: int) -> object:
+        found = dict(zip(range(budget, last + 1), came["totals"], strict=True))
+        over = [f"{each:,}: {total:,} parameters" for each, total in found.items() if total > each]
+        under = [f"{each:,}: {total:,} parameters" for each, total in found.items() if total < 0.9 * each]
         return {
-            "parameters beyond the budget": max(0, total - budget),
-            "parameters missing to 90 % of it": max(0, math.ceil(0.9 * budget) - total),
-            "parameters that are not used": [name for name, used in pairs if not used],
+            "the first budget that is exceeded": over[0] if over else "none",
+            "the first budget of which less than 90 % is spent": under[0] if under else "none",
+            "parameters that are not used": ", ".join(name for name, used in came["used"].items() if not used),
         }
 
     @staticmethod
-    def expected(budget: int) -> object:
+    def expected(budget: int, last: int) -> object:
         return {
-            "parameters beyond the budget": 0,
-            "parameters missing to 90 % of it": 0,
-            "parameters that are not used": [],
+            "the first budget that is exceeded": "none",
+            "the first budget of which less than 90 % is spent": "none",
+            "parameters that are not used": "",
         }
+
+    @classmethod
+    def call(cls, case: Case) -> str:
+        if case["last"] == case["budget"]:
+            return f"my_net({case['budget']})"
+        return f"my_net(budget) for each budget from {case['budget']} to {case['last']}"
 
 
 class NetInBalance(_Net):
