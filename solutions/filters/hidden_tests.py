@@ -1,7 +1,7 @@
 """Hidden tests of practical 2, filters."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
 
 import torch
 from ee559_course.practicals.hidden import Case, Draw, HiddenTest
@@ -10,459 +10,718 @@ from torch.nn import functional as F
 
 SEE = {
     "filters": ("05", "Five filters, written by hand"),
-    "design": ("05", "Your own filter"),
-    "repair": ("07", "Five labels, three classes"),
+    "mean": ("05", "The five answers"),
     "constant": ("06", "The mean square error"),
-    "confusion": ("07", "Winner takes all"),
+    "repair": ("06", "The silent bug: broadcasting"),
+    "margin": ("07", "Winner takes all"),
     "words": ("06", "The silent bug: broadcasting"),
 }
-SHIFT = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 0, 0]])
-CENTRE = torch.tensor([[0.0, 0, 0], [0, 1, 0], [0, 0, 0]])
-LOWER = torch.tensor([[1.0, 1, 1], [0, 0, 0], [-1, -1, -1]])
-MEAN = torch.full((3, 3), 1 / 9)
 
 
-def response(weight: Tensor, image: Tensor) -> Tensor:
-    """Return the response (N, 1, H − 2, W − 2) of a filter to images."""
-    return F.conv2d(image.double(), weight.double()[None, None])
+def detected(weights: Tensor, threshold: Tensor | float, pattern: Tensor, tolerance: int) -> dict[str, object]:
+    """Return what `_Detector.facts` finds for weights and a threshold."""
+    return _Detector.facts({"weights": weights, "threshold": float(threshold)}, pattern, tolerance)
 
 
-class _Filter(HiddenTest):
+class _Detector(HiddenTest):
     part = "filters"
-    asks = "my_filters"
+    asks = "detector"
     points = 1
 
     @staticmethod
+    def answer(detector: Any, pattern: Tensor, tolerance: int) -> object:
+        """Return the weights and the threshold."""
+        weights, threshold = detector(pattern, tolerance)
+        return {"weights": weights, "threshold": float(threshold)}
+
+    @staticmethod
+    def facts(came: Any, pattern: Tensor, tolerance: int) -> dict[str, object]:
+        """Count the windows, of all there are, that are taken for what they are not."""
+        weights, number = came["weights"], pattern.numel()
+        if not isinstance(weights, Tensor) or weights.shape != pattern.shape:
+            return {"size of the weights": list(getattr(weights, "shape", []))}
+        windows = (torch.arange(2**number)[:, None] >> torch.arange(number)) & 1
+        taken = (windows * weights.reshape(-1).double()).sum(1) > came["threshold"]
+        fits = (windows != pattern.reshape(-1)).sum(1) <= tolerance
+        return {
+            "size of the weights": list(weights.shape),
+            "windows that it must take and does not": int((fits & ~taken).sum()),
+            "windows that it takes and must not": int((taken & ~fits).sum()),
+        }
+
+    @staticmethod
+    def expected(pattern: Tensor, tolerance: int) -> object:
+        """Return that no window is taken for what it is not."""
+        return {
+            "size of the weights": list(pattern.shape),
+            "windows that it must take and does not": 0,
+            "windows that it takes and must not": 0,
+        }
+
+
+class DetectorOfThePattern(_Detector):
+    """Exactly the pattern, and nothing else"""
+
+    @staticmethod
     def fixed() -> Iterator[Case]:
-        yield {"image": Draw("image").pixels(1, 1, 4, 5)}
+        """Yield patterns of 3×3, plain ones among them, without tolerance."""
+        for rows in ([[0, 1, 1]] * 3, [[0, 0, 0]] * 3, [[1, 1, 1]] * 3, [[0, 0, 0], [0, 1, 0], [0, 0, 0]]):
+            yield {"pattern": torch.tensor(rows).float(), "tolerance": 0}
 
     @staticmethod
     def drawn(draw: Draw) -> Iterator[Case]:
-        yield {"image": draw.pixels(2, 1, draw.randint(5, 7), draw.randint(5, 7))}
+        """Yield more patterns of 3×3."""
+        for _ in range(5):
+            yield {"pattern": draw.pixels(3, 3).round(), "tolerance": 0}
 
-    @classmethod
-    def call(cls, case: Case) -> str:
-        return "my_filters()"
-
-
-class FilterThatMoves(_Filter):
-    """One pixel to the right"""
-
-    mistakes = {
-        "filter 0 moves the image to the left": lambda image: expected_of(SHIFT.flip(1), image),
-        "filter 0 moves the image down": lambda image: expected_of(SHIFT.t(), image),
-        "filter 0 moves the image up": lambda image: expected_of(SHIFT.t().flip(0), image),
-    }
-
-    @staticmethod
-    def answer(my_filters: Any, image: Tensor) -> object:
-        made = my_filters()
-        return {"size": list(made.shape), "filter": made[0]}
-
-    @staticmethod
-    def facts(came: Any, image: Tensor) -> object:
-        response = F.conv2d(image.double(), came["filter"].double()[None, None])
-        return {"size": came["size"], "response of filter 0": response}
-
-    @staticmethod
-    def expected(image: Tensor) -> object:
-        return expected_of(SHIFT, image)
-
-
-def expected_of(weight: Tensor, image: Tensor, number: int = 0) -> dict[str, object]:
-    """Return what must come for a filter of four."""
-    return {"size": [4, 3, 3], f"response of filter {number}": response(weight, image)}
-
-
-class FilterThatSmooths(_Filter):
-    """The mean of the window"""
-
-    mistakes = {
-        "filter 1 sums, and does not take the mean": lambda image: {"response of filter 1": response(9 * MEAN, image)}
-    }
-
-    @staticmethod
-    def answer(my_filters: Any, image: Tensor) -> object:
-        return my_filters()[1]
-
-    @staticmethod
-    def facts(came: Any, image: Tensor) -> object:
-        return {"response of filter 1": F.conv2d(image.double(), came.double()[None, None])}
-
-    @staticmethod
-    def expected(image: Tensor) -> object:
-        return {"response of filter 1": response(MEAN, image)}
-
-
-class FilterOfLowerEdges(_Filter):
-    """Lower edges"""
-
-    mistakes = {
-        "filter 2 finds upper edges": lambda image: {"response of filter 2": response(-LOWER, image)},
-        "filter 2 finds left or right edges": lambda image: {"response of filter 2": response(LOWER.t(), image)},
-    }
-
-    @staticmethod
-    def answer(my_filters: Any, image: Tensor) -> object:
-        return my_filters()[2]
-
-    @staticmethod
-    def facts(came: Any, image: Tensor) -> object:
-        return {"response of filter 2": F.conv2d(image.double(), came.double()[None, None])}
-
-    @staticmethod
-    def expected(image: Tensor) -> object:
-        return {"response of filter 2": response(LOWER, image)}
-
-
-class FilterThatSharpens(_Filter):
-    """Twice the image minus the mean"""
-
-    mistakes = {
-        "filter 3 is the image minus the mean, once": lambda image: {
-            "response of filter 3": response(CENTRE - MEAN, image)
-        },
-        "filter 3 takes away the sum of the window": lambda image: {
-            "response of filter 3": response(2 * CENTRE - 9 * MEAN, image)
-        },
-    }
-
-    @staticmethod
-    def answer(my_filters: Any, image: Tensor) -> object:
-        return my_filters()[3]
-
-    @staticmethod
-    def facts(came: Any, image: Tensor) -> object:
-        return {"response of filter 3": F.conv2d(image.double(), came.double()[None, None])}
-
-    @staticmethod
-    def expected(image: Tensor) -> object:
-        return {"response of filter 3": response(2 * CENTRE - MEAN, image)}
-
-
-class _Dot(HiddenTest):
-    part = "design"
-    asks = "dot_filter"
-
-    @staticmethod
-    def fixed() -> Iterator[Case]:
-        yield {}
-
-    @staticmethod
-    def answer(dot_filter: Any) -> object:
-        return dot_filter()
-
-
-class DotOnRamps(_Dot):
-    """Silent on ramps, and not at a dot"""
-
-    points = 2
-
-    @staticmethod
-    def facts(came: Any) -> object:
-        columns = torch.arange(4, dtype=torch.float64).expand(4, 4)
-        images = {
-            "constant": torch.ones_like(columns),
-            "ramp along the columns": columns,
-            "ramp along the rows": columns.t(),
-        }
-        found: dict[str, object] = {"size": list(came.shape)}
-        for name, image in images.items():
-            response = F.conv2d(image[None, None], came.double()[None, None])
-            found[f"largest response to a {name}, rounded"] = round(response.abs().max().item(), 4)
-        found["response of 1 at least to a lone pixel of 1"] = came[1, 1].item() >= 1 - 1e-6
-        return found
-
-    @staticmethod
-    def expected() -> object:
-        names = ("constant", "ramp along the columns", "ramp along the rows")
-        silent = {f"largest response to a {name}, rounded": 0.0 for name in names}
-        return {"size": [3, 3], **silent, "response of 1 at least to a lone pixel of 1": True}
-
-
-class DotBudget(_Dot):
-    """At most five weights"""
-
-    points = 1
-
-    @staticmethod
-    def facts(came: Any) -> object:
-        return {
-            "weights that differ from 0, or 5 if they are fewer": max(int((came.abs() > 1e-6).sum()), 5),
-            "magnitudes of 6 at most": came.abs().sum().item() <= 6 + 1e-4,
-            "some weights differ from 0": bool((came.abs() > 1e-6).any()),
-        }
-
-    @staticmethod
-    def expected() -> object:
-        return {
-            "weights that differ from 0, or 5 if they are fewer": 5,
-            "magnitudes of 6 at most": True,
-            "some weights differ from 0": True,
-        }
-
-
-class _Report(HiddenTest):
-    part = "repair"
-    asks = "my_report"
-
-
-class ReportedTargets(_Report):
-    """Each sample has a target of its own"""
-
-    points = 2
-    mistakes = {
-        "each row of the targets has a 1 for every label of the batch": lambda output, labels: (
-            (output - F.one_hot(labels, output.size(1)).amax(0)).square().mean().item()
+    mistakes: ClassVar = {
+        "the pattern itself is the filter, so bright pixels in wrong places do not count": lambda pattern, tolerance: (
+            detected(pattern, pattern.sum() - 0.5, pattern, tolerance)
+        ),
+        "the threshold is what the pattern itself answers, and that is not greater than itself": (
+            lambda pattern, tolerance: detected(2 * pattern - 1, pattern.sum(), pattern, tolerance)
         ),
     }
 
+
+class DetectorWithTolerance(_Detector):
+    """Windows with as many wrong pixels as are tolerated"""
+
     @staticmethod
     def fixed() -> Iterator[Case]:
-        yield {"output": torch.eye(3), "labels": torch.tensor([0, 1, 2])}
-        draw = Draw("targets")
-        for n, c in [(1, 3), (4, 2), (7, 5), (50, 4)]:
-            yield {"output": draw.distinct(n, c), "labels": torch.arange(n) * 3 % c}
+        """Yield patterns of 3×3 with several tolerances, up to the largest."""
+        edge = torch.tensor([[0.0, 1, 1]] * 3)
+        yield from ({"pattern": edge, "tolerance": tolerance} for tolerance in (1, 2, 8))
+        yield {"pattern": torch.eye(3), "tolerance": 3}
+        yield {"pattern": torch.zeros(3, 3), "tolerance": 2}
+        yield {"pattern": torch.ones(3, 3), "tolerance": 1}
 
     @staticmethod
     def drawn(draw: Draw) -> Iterator[Case]:
-        for _ in range(3):
-            n, c = draw.randint(4, 9), draw.randint(3, 6)
-            yield {"output": draw.distinct(n, c), "labels": torch.tensor(draw.sample(range(c), 2) + [0] * (n - 2))}
+        """Yield more patterns of 3×3, with tolerances."""
+        for tolerance in (1, 2, 4, draw.randint(3, 7), draw.randint(1, 8)):
+            yield {"pattern": draw.pixels(3, 3).round(), "tolerance": tolerance}
+
+    mistakes: ClassVar = {
+        "each wrong pixel takes 1 from the answer, and not 2": lambda pattern, tolerance: detected(
+            2 * pattern - 1, pattern.sum() - 2 * tolerance - 0.5, pattern, tolerance
+        ),
+        "exactly as many wrong pixels as are tolerated are too many": lambda pattern, tolerance: detected(
+            2 * pattern - 1, pattern.sum() - tolerance + 0.5, pattern, tolerance
+        ),
+        "the tolerance is not used": lambda pattern, tolerance: detected(
+            2 * pattern - 1, pattern.sum() - 0.5, pattern, tolerance
+        ),
+    }
+
+
+class DetectorOfOtherSizes(_Detector):
+    """Patterns of other sizes than 3×3"""
 
     @staticmethod
-    def answer(my_report: Any, output: Tensor, labels: Tensor) -> object:
-        return my_report(output, labels)[0]
+    def fixed() -> Iterator[Case]:
+        """Yield the statement's example, single pixels, and sizes that are not square."""
+        for rows in ([[0, 1]], [[1]], [[0]], [[1], [0], [1]], [[0, 1, 1, 0], [1, 1, 0, 0]]):
+            yield {"pattern": torch.tensor(rows).float(), "tolerance": 0}
 
     @staticmethod
-    def facts(came: Any, output: Tensor, labels: Tensor) -> object:
-        return came.double().mean().item()
+    def drawn(draw: Draw) -> Iterator[Case]:
+        """Yield more of them."""
+        for size in ((2, 3), (3, 2), (1, 5), (2, 5), (4, 2)):
+            yield {"pattern": draw.pixels(*size).round(), "tolerance": 0}
+
+
+class _CheapMean(HiddenTest):
+    part = "mean"
+    asks = "cheap_mean"
+    points = 2
 
     @staticmethod
-    def expected(output: Tensor, labels: Tensor) -> object:
-        return (output - F.one_hot(labels, output.size(1))).double().square().mean().item()
+    def answer(cheap_mean: Any, n: int, most: int) -> object:
+        """Return the filters of the chain."""
+        return list(cheap_mean(n))
+
+    @staticmethod
+    def facts(came: Any, n: int, most: int) -> dict[str, object]:
+        """Apply the chain to images, and count the weights that are not zero."""
+        if not all(isinstance(each, Tensor) and each.dim() == 2 and each.numel() for each in came):
+            return {"each filter is a tensor (h, w)": False}
+        size = [n + 4 - sum(each.size(0) - 1 for each in came), n + 6 - sum(each.size(1) - 1 for each in came)]
+        found = {
+            "each filter is a tensor (h, w)": True,
+            "size of the result for n + 4 rows of n + 6": size,
+        }
+        if size != [5, 7]:
+            return found
+        plain = torch.ones(1, 1, n + 4, n + 6, dtype=torch.float64)
+        image = torch.rand(plain.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(n))
+        wanted = F.avg_pool2d(image, n, stride=1)
+        for each in came:
+            plain = F.conv2d(plain, each[None, None].double())
+            image = F.conv2d(image, each[None, None].double())
+        return {
+            **found,
+            "answer where all pixels are 1": plain[0, 0, 2, 3].item(),
+            "on other images it is the mean too, up to 0.00001": bool((image - wanted).abs().max() < 1e-5),
+            "cost, or the budget if that is more": max(most, sum(int(each.count_nonzero()) for each in came)),
+        }
+
+    @staticmethod
+    def expected(n: int, most: int) -> object:
+        """Return what holds for a chain within its budget."""
+        return {
+            "each filter is a tensor (h, w)": True,
+            "size of the result for n + 4 rows of n + 6": [5, 7],
+            "answer where all pixels are 1": 1.0,
+            "on other images it is the mean too, up to 0.00001": True,
+            "cost, or the budget if that is more": most,
+        }
 
     @classmethod
     def call(cls, case: Case) -> str:
-        return f"the mean of all losses of {super().call(case)}"
+        """Write the call without its budget."""
+        return f"cheap_mean({case['n']})"
 
 
-class ReportedLosses(_Report):
-    """A loss for each sample"""
-
-    points = 1
+class CheapMean(_CheapMean):
+    """The mean of any window, at a cost of 2n"""
 
     @staticmethod
     def fixed() -> Iterator[Case]:
-        draw = Draw("losses")
-        for n, c in [(1, 3), (3, 3), (5, 2), (2, 6)]:
-            yield {"output": draw.distinct(n, c), "labels": torch.full((n,), c - 1)}
+        """Yield small windows, primes, and others."""
+        yield from ({"n": n, "most": 2 * n} for n in (1, 2, 3, 4, 6, 7, 12, 25, 63))
 
     @staticmethod
     def drawn(draw: Draw) -> Iterator[Case]:
-        n, c = draw.randint(2, 9), draw.randint(2, 6)
-        yield {"output": draw.distinct(n, c), "labels": torch.full((n,), draw.randint(0, c - 1))}
+        """Yield more windows; the powers of two from 16 on are the other test's."""
+        for n in draw.sample([n for n in range(5, 64) if n not in (16, 32)], 6):
+            yield {"n": n, "most": 2 * n}
+
+
+class CheaperMean(_CheapMean):
+    """The mean of 16, 32 and 64 pixels a side, at the smaller cost"""
 
     @staticmethod
-    def answer(my_report: Any, output: Tensor, labels: Tensor) -> object:
-        return my_report(output, labels)[0]
-
-    @staticmethod
-    def expected(output: Tensor, labels: Tensor) -> object:
-        return (output - F.one_hot(labels, output.size(1))).square().mean(1)
+    def fixed() -> Iterator[Case]:
+        """Yield the three sizes."""
+        yield from ({"n": n, "most": most} for n, most in ((16, 24), (32, 30), (64, 36)))
 
 
-class ReportedErrors(_Report):
-    """The number of errors"""
-
-    points = 2
-    mistakes = {
-        "no target is below 0, so that nothing is counted": lambda output, labels: 0,
-        "the samples that are right": lambda output, labels: int((output.argmax(1) == labels).sum()),
-        "a share, and not a number": lambda output, labels: (output.argmax(1) != labels).double().mean().item(),
+def least_loss(loss: str, t: Tensor) -> float:
+    """Return the smallest loss of a constant output."""
+    values = t.double().flatten()
+    costs: dict[str, Callable[[Tensor], Tensor]] = {
+        "mse": lambda d: d.square().mean(),
+        "l1": lambda d: d.abs().mean(),
+        "strict": lambda d: d.square().mean(),
+        "largest": lambda d: d.abs().max(),
+        "fourth": lambda d: d.pow(4).mean(),
+        "huber": lambda d: F.huber_loss(d, torch.zeros_like(d), delta=0.5),
+        "above": lambda d: torch.where(d > 0, 4 * d, -d).mean(),
+        "below": lambda d: torch.where(d > 0, d, -3 * d).mean(),
     }
+    low, high = values.min().item(), values.max().item()
+    for _ in range(200):
+        a, b = low + (high - low) / 3, high - (high - low) / 3
+        low, high = (low, b) if costs[loss](a - values) <= costs[loss](b - values) else (a, high)
+    return costs[loss]((low + high) / 2 - values).item()
 
-    @staticmethod
-    def fixed() -> Iterator[Case]:
-        yield {"output": torch.tensor([[0.25, 0.5], [0.75, 0.25], [-1.0, -2.0]]), "labels": torch.tensor([0, 0, 0])}
-        draw = Draw("errors")
-        for n, c in [(9, 3), (20, 4), (12, 5)]:
-            yield {"output": draw.distinct(n, c), "labels": torch.full((n,), 1)}
 
-    @staticmethod
-    def drawn(draw: Draw) -> Iterator[Case]:
-        for _ in range(3):
-            n, c = draw.randint(15, 30), draw.randint(3, 6)
-            yield {"output": draw.distinct(n, c), "labels": torch.full((n,), draw.randint(0, c - 1))}
-
-    @staticmethod
-    def answer(my_report: Any, output: Tensor, labels: Tensor) -> object:
-        return my_report(output, labels)[1]
-
-    @staticmethod
-    def expected(output: Tensor, labels: Tensor) -> object:
-        return int((output.argmax(1) != labels).sum())
+def of_constant(choose: Callable[[Tensor], Tensor]) -> Callable[..., object]:
+    """Make the mistake that always returns the same statistic of the targets."""
+    return lambda loss, t, least: _Constant.facts(choose(t).item(), loss, t, least)
 
 
 class _Constant(HiddenTest):
     part = "constant"
-    asks = "best_constants"
+    asks = "best_constant"
+    points = 1
+
+    @staticmethod
+    def answer(best_constant: Any, loss: str, t: Tensor, least: float) -> object:
+        """Return the constant for a loss of this name."""
+
+        def strict(x: Tensor, t: Tensor) -> Tensor:
+            if x.shape != t.shape:
+                raise ValueError(f"expected equal shapes, got {tuple(x.shape)} and {tuple(t.shape)}")
+            return (x - t).square().mean()
+
+        losses = {
+            "mse": F.mse_loss,
+            "l1": F.l1_loss,
+            "strict": strict,
+            "largest": lambda x, t: (x - t).abs().max(),
+            "fourth": lambda x, t: (x - t).pow(4).mean(),
+            "huber": lambda x, t: F.huber_loss(x, t, delta=0.5),
+            "above": lambda x, t: torch.where(x > t, 4 * (x - t), t - x).mean(),
+            "below": lambda x, t: torch.where(x > t, x - t, 3 * (t - x)).mean(),
+        }
+        return float(best_constant(losses[loss], t))
+
+    @staticmethod
+    def facts(came: Any, loss: str, t: Tensor, least: float) -> object:
+        """Return the loss of the constant, or the most that it may be if that is more."""
+        d = came - t.double()
+        losses = {
+            "mse": d.square().mean(),
+            "l1": d.abs().mean(),
+            "strict": d.square().mean(),
+            "largest": d.abs().max(),
+            "fourth": d.pow(4).mean(),
+            "huber": F.huber_loss(d, torch.zeros_like(d), delta=0.5),
+            "above": torch.where(d > 0, 4 * d, -d).mean(),
+            "below": torch.where(d > 0, d, -3 * d).mean(),
+        }
+        return {"loss of this constant, or the most allowed if that is more": max(losses[loss].item(), least + 0.001)}
+
+    @staticmethod
+    def expected(loss: str, t: Tensor, least: float) -> object:
+        """Return the most that the loss may be."""
+        return {"loss of this constant, or the most allowed if that is more": least + 0.001}
+
+    @classmethod
+    def call(cls, case: Case) -> str:
+        """Write which loss and which targets it is."""
+        names = {
+            "mse": "F.mse_loss",
+            "l1": "F.l1_loss",
+            "strict": "a mean square error that refuses unequal shapes",
+            "largest": "the largest absolute difference",
+            "fourth": "the mean fourth power of the differences",
+            "huber": "F.huber_loss with delta=0.5",
+            "above": "a loss where an output above its target costs four times as much",
+            "below": "a loss where an output below its target costs three times as much",
+        }
+        t = case["t"]
+        shown = t.tolist() if t.numel() <= 8 else f"a tensor of {tuple(t.shape)}"
+        return f"best_constant(loss, t) for {names[case['loss']]} and t = {shown}"
+
+
+def constant_case(loss: str, t: Tensor) -> Case:
+    """Make a case of a loss and targets."""
+    return {"loss": loss, "t": t, "least": least_loss(loss, t)}
+
+
+def skewed(draw: Draw, *size: int) -> Tensor:
+    """Draw targets from −2 to 10 with their mean far from their median and from the middle of their range."""
+    t = (draw.pixels(*size).pow(3) * 8 - 2).flatten()
+    t[0], t[-1] = 10, -2
+    return t.reshape(size)
+
+
+class ConstantOfTheLectureLosses(_Constant):
+    """The mean square error and the mean absolute error"""
+
+    @staticmethod
+    def fixed() -> Iterator[Case]:
+        """Yield one target, equal ones, an even number, and one far from the others."""
+        for loss in ("mse", "l1"):
+            yield constant_case(loss, torch.tensor([-3.5]))
+            yield constant_case(loss, torch.full((3,), 7.0))
+            yield constant_case(loss, torch.tensor([0.0, 1, 0, 0, 10]))
+            yield constant_case(loss, torch.tensor([-9.0, -8, -8, -1]))
+
+    @staticmethod
+    def drawn(draw: Draw) -> Iterator[Case]:
+        """Yield more targets."""
+        for loss in ("mse", "l1", "mse", "l1"):
+            yield constant_case(loss, skewed(draw, draw.randint(8, 30)))
+
+    mistakes: ClassVar = {
+        "the mean of the targets, whatever the loss": of_constant(torch.mean),
+        "the median of the targets, whatever the loss": of_constant(torch.median),
+    }
+
+
+class ConstantOfOtherLosses(_Constant):
+    """Other losses, of which only the values say what they are"""
+
+    @staticmethod
+    def fixed() -> Iterator[Case]:
+        """Yield losses that like neither the mean nor the median best."""
+        for loss in ("largest", "fourth", "huber"):
+            yield constant_case(loss, torch.tensor([-2.0, -2, -1, 0, 4]))
+            yield constant_case(loss, torch.tensor([3.0, 1, 1, 0]))
+
+    @staticmethod
+    def drawn(draw: Draw) -> Iterator[Case]:
+        """Yield more targets, small ones for the fourth power."""
+        for loss, scale in (("largest", 1.0), ("fourth", 0.3), ("huber", 1.0)):
+            yield constant_case(loss, skewed(draw, draw.randint(8, 30)) * scale)
+
+
+class ConstantOfStrictLosses(_Constant):
+    """Output first, target second, of equal shapes"""
+
+    @staticmethod
+    def fixed() -> Iterator[Case]:
+        """Yield losses for which order and shapes matter, all with targets on both sides of their best constant."""
+        yield constant_case("strict", torch.tensor([1.0, -2.0, 5.0]))
+        yield constant_case("strict", torch.tensor([[1.0, 2.0, 2.0], [-1.0, 0.0, 5.0]]))
+        yield constant_case("above", torch.tensor([0.0, 1, 2, 3, 4, 5]))
+        yield constant_case("below", torch.tensor([0.0, 1, 2, 3, 4, 5, 6]))
+
+    @staticmethod
+    def drawn(draw: Draw) -> Iterator[Case]:
+        """Yield more targets."""
+        yield constant_case("strict", skewed(draw, 3, draw.randint(2, 5)))
+        for loss in ("above", "below"):
+            yield constant_case(loss, skewed(draw, draw.randint(8, 30)))
+
+
+def trained(
+    x: Tensor, labels: Tensor, num_classes: int, nb_steps: int, eta: float, broadcast: bool = False
+) -> tuple[Tensor, int]:
+    """Return the outputs of all units, in float64 and by a formula for the gradient, and the number of errors."""
+    inputs = torch.cat([x.double(), torch.ones(len(x), 1)], 1)
+    targets = (labels[:, None] == torch.arange(num_classes)).double()
+    if broadcast:  # each output meets the targets of all samples
+        targets = targets.mean(0).expand(len(x), -1)
+    w = torch.zeros(inputs.size(1), num_classes, dtype=torch.float64)
+    for _ in range(nb_steps):
+        w = w - eta * 2 * inputs.t() @ (inputs @ w - targets) / len(x)
+    output = inputs @ w
+    return output, int((output.argmax(1) != labels).sum())
+
+
+def samples(draw: Draw, labels: list[int], dim: int) -> Tensor:
+    """Draw samples around a centre for each label, all with mean 0, that units tell apart in part."""
+    centres = draw.normal(max(labels) + 1, dim)
+    x = centres[torch.tensor(labels)] + draw.normal(len(labels), dim)
+    return x - x.mean(0)
+
+
+class _Units(HiddenTest):
+    part = "repair"
+    asks = "train_units"
+
+    @staticmethod
+    def answer(train_units: Any, x: Tensor, labels: Tensor, num_classes: int, nb_steps: int, eta: float) -> object:
+        """Return outputs and number of errors."""
+        output, nb_errors = train_units(x, labels, num_classes, nb_steps, eta)
+        return {"output": output, "nb_errors": float(nb_errors)}
+
+
+class UnitsThatLearn(_Units):
+    """The outputs after training, all classes present"""
+
     points = 2
 
     @staticmethod
     def fixed() -> Iterator[Case]:
-        yield {"target": torch.tensor([[0.0], [0.0], [0.0], [4.0]])}
-        yield {"target": 2 * torch.eye(5) - 1}
-        yield {"target": torch.tensor([[3.0, -7.0]], dtype=torch.float64)}
-        yield {"target": torch.tensor([[1.0, -200.0], [2.0, -100.0], [30.0, -300.0]])}
+        """Yield one step by hand, one sample, and more of both."""
+        yield {
+            "x": torch.tensor([[1.0], [2.0], [4.0]]),
+            "labels": torch.tensor([0, 1, 1]),
+            "num_classes": 2,
+            "nb_steps": 1,
+            "eta": 0.1,
+        }
+        yield {
+            "x": torch.tensor([[1.0, -1.0]]),
+            "labels": torch.tensor([0]),
+            "num_classes": 1,
+            "nb_steps": 3,
+            "eta": 0.25,
+        }
+        labels = [0, 1, 2, 3] * 4
+        x = samples(Draw("units"), labels, 3)
+        yield {"x": x, "labels": torch.tensor(labels), "num_classes": 4, "nb_steps": 12, "eta": 0.05}
 
     @staticmethod
     def drawn(draw: Draw) -> Iterator[Case]:
+        """Yield more samples, steps and step sizes."""
         for _ in range(3):
-            n, c = draw.randint(3, 12), draw.randint(1, 5)
-            yield {"target": draw.normal(n, c).exp() - draw.normal(n, c).exp() / 2}
+            num_classes, dim = draw.randint(2, 5), draw.randint(1, 4)
+            labels = draw.sample([*range(num_classes)] * draw.randint(3, 6), num_classes * 3)
+            labels += [k for k in range(num_classes) if k not in labels]
+            yield {
+                "x": samples(draw, labels, dim),
+                "labels": torch.tensor(labels),
+                "num_classes": num_classes,
+                "nb_steps": draw.randint(4, 20),
+                "eta": draw.choice([0.02, 0.03, 0.06]),
+            }
 
+    @staticmethod
+    def facts(came: Any, x: Tensor, labels: Tensor, num_classes: int, nb_steps: int, eta: float) -> object:
+        """Look at the outputs alone: the number of errors is another test's business."""
+        return {"output": came["output"]}
 
-class ConstantOfTheSquare(_Constant):
-    """The smallest mean square error"""
+    @staticmethod
+    def expected(x: Tensor, labels: Tensor, num_classes: int, nb_steps: int, eta: float) -> object:
+        """Return the outputs."""
+        return {"output": trained(x, labels, num_classes, nb_steps, eta)[0]}
 
-    mistakes = {
-        "one number for all columns": lambda target: {"constant": target.mean().expand(target.size(1))},
-        "the median, which is best for the absolute error": lambda target: {"constant": target.median(0).values},
+    mistakes: ClassVar = {
+        "each output is compared with the targets of all samples": lambda x, labels, num_classes, nb_steps, eta: {
+            "output": trained(x, labels, num_classes, nb_steps, eta, broadcast=True)[0]
+        },
     }
 
-    @staticmethod
-    def answer(best_constants: Any, target: Tensor) -> object:
-        return best_constants(target)[0]
+
+class UnitsOfAbsentClasses(_Units):
+    """Classes that do not occur among the labels"""
+
+    points = 1
 
     @staticmethod
-    def facts(came: Any, target: Tensor) -> object:
-        return {"constant": came}
+    def fixed() -> Iterator[Case]:
+        """Yield labels without the last classes, without the first, and without some between."""
+        for labels, num_classes in (([0, 2, 0, 0, 2], 5), ([1, 3, 3, 2, 1, 3], 4), ([4, 0, 4, 4, 0, 4, 4], 6)):
+            yield {
+                "x": samples(Draw(str(labels)), labels, 2),
+                "labels": torch.tensor(labels),
+                "num_classes": num_classes,
+                "nb_steps": 6,
+                "eta": 0.06,
+            }
 
     @staticmethod
-    def expected(target: Tensor) -> object:
-        return {"constant": target.mean(0)}
-
-
-class ConstantOfTheAbsoluteError(_Constant):
-    """The smallest mean absolute error"""
+    def drawn(draw: Draw) -> Iterator[Case]:
+        """Yield more labels, some with a single class; the last class never occurs, and one more may not."""
+        for _ in range(3):
+            num_classes = draw.randint(4, 10)
+            occurring = draw.sample(range(num_classes - 1), draw.randint(1, num_classes - 2))
+            labels = [*occurring, *draw.choices(occurring, k=4)]
+            yield {
+                "x": samples(draw, labels, 3),
+                "labels": torch.tensor(labels),
+                "num_classes": num_classes,
+                "nb_steps": draw.randint(3, 9),
+                "eta": 0.05,
+            }
 
     @staticmethod
-    def answer(best_constants: Any, target: Tensor) -> object:
-        return best_constants(target)[1]
+    def facts(came: Any, x: Tensor, labels: Tensor, num_classes: int, nb_steps: int, eta: float) -> object:
+        """Look at the size and the mean of each column, which broadcasting leaves as it is where the mean of x is 0."""
+        return {"size of output": list(came["output"].shape), "mean of each column": came["output"].mean(0)}
 
     @staticmethod
-    def facts(came: Any, target: Tensor) -> object:
-        return {"size": list(came.shape), "error": (came.double() - target.double()).abs().mean().item()}
-
-    @staticmethod
-    def expected(target: Tensor) -> object:
-        best = target.double().median(0).values
-        return {"size": [target.size(1)], "error": (best - target.double()).abs().mean().item()}
+    def expected(x: Tensor, labels: Tensor, num_classes: int, nb_steps: int, eta: float) -> object:
+        """Return size and means."""
+        output = trained(x, labels, num_classes, nb_steps, eta)[0]
+        return {"size of output": [len(x), num_classes], "mean of each column": output.mean(0)}
 
 
-class _Confusion(HiddenTest):
-    part = "confusion"
-    asks = "confusion"
+class UnitsThatErr(_Units):
+    """The number of errors, whatever the outputs are"""
+
     points = 2
 
     @staticmethod
-    def answer(confusion: Any, output: Tensor, target: Tensor) -> object:
-        return confusion(output, target)
-
-    @staticmethod
-    def expected(output: Tensor, target: Tensor) -> object:
-        return counted(output, target)
-
-
-def counted(output: Tensor, target: Tensor) -> Tensor:
-    """Return the counts, sample by sample."""
-    labels = target if target.dim() == 1 else target.argmax(1)
-    table = torch.zeros(output.size(1), output.size(1), dtype=torch.int64)
-    for label, winner in zip(labels.tolist(), output.argmax(1).tolist(), strict=True):
-        table[label, winner] += 1
-    return table
-
-
-class ConfusionOfLabels(_Confusion):
-    """Labels"""
-
-    mistakes = {
-        "rows and columns change places": lambda output, target: counted(output, target).t(),
-        "the right samples alone": lambda output, target: counted(output, target).diag().diag(),
-        "the wrong samples alone": lambda output, target: (
-            counted(output, target) - counted(output, target).diag().diag()
-        ),
-    }
-
-    @staticmethod
     def fixed() -> Iterator[Case]:
-        yield {"output": torch.tensor([[1.0, 2.0, 0.0]]), "target": torch.tensor([0])}
-        draw = Draw("labels")
-        for n, c in [(8, 3), (50, 4), (3, 6)]:
-            yield {"output": draw.distinct(n, c), "target": torch.arange(n) * 2 % c}
+        """Yield one sample, and classes of unequal sizes that a few steps do not tell apart."""
+        yield {
+            "x": torch.tensor([[1.0, 2.0]]),
+            "labels": torch.tensor([1]),
+            "num_classes": 2,
+            "nb_steps": 2,
+            "eta": 0.05,
+        }
+        for labels in ([0, 1, 1, 2, 2, 2, 1, 2], [2, 1, 1, 0, 0, 1, 0, 1, 0, 0, 2, 0, 1]):
+            x = samples(Draw(str(labels)), labels, 2)
+            yield {"x": x, "labels": torch.tensor(labels), "num_classes": 3, "nb_steps": 3, "eta": 0.04}
 
     @staticmethod
     def drawn(draw: Draw) -> Iterator[Case]:
-        for _ in range(3):
-            n, c = draw.randint(20, 40), draw.randint(3, 6)
-            yield {"output": draw.distinct(n, c), "target": draw.labels(n, c)}
+        """Yield more samples, of classes that come 3, 5, 7, … times."""
+        for _ in range(4):
+            num_classes = draw.randint(2, 4)
+            labels = [m for m in range(num_classes) for _ in range(2 * m + 3)]
+            draw.shuffle(labels)
+            yield {
+                "x": samples(draw, labels, 2),
+                "labels": torch.tensor(labels),
+                "num_classes": num_classes,
+                "nb_steps": draw.randint(2, 6),
+                "eta": 0.03,
+            }
+
+    @staticmethod
+    def facts(came: Any, x: Tensor, labels: Tensor, num_classes: int, nb_steps: int, eta: float) -> object:
+        """Subtract the errors of the outputs that came: whether these are right is the other tests' business."""
+        wrong = int((came["output"].argmax(1) != labels).sum())
+        return {"errors counted, minus errors that these outputs make": came["nb_errors"] - wrong}
+
+    @staticmethod
+    def expected(x: Tensor, labels: Tensor, num_classes: int, nb_steps: int, eta: float) -> object:
+        """Return that all errors are counted."""
+        return {"errors counted, minus errors that these outputs make": 0}
 
 
-class ConfusionOfTargets(_Confusion):
-    """Targets of −1/+1 and of 0/1"""
+def ranked(
+    draw: Draw, margins: list[int], wrong: set[int], num_classes: int, signed: bool = True
+) -> tuple[Tensor, Tensor]:
+    """Draw outputs with these margins, in eighths, and labels of which those at the given places are wrong."""
+    rows, labels = [], []
+    for place, margin in enumerate(margins):
+        top = draw.randint(-40, 40) / 8 if signed else -draw.randint(8, 40) / 8
+        row = [top - margin / 8 - draw.randint(1, 30) / 8 for _ in range(num_classes)]
+        winner, second = draw.sample(range(num_classes), 2)
+        row[winner], row[second] = top, top - margin / 8
+        rows.append(row)
+        others = [k for k in range(num_classes) if k != winner]
+        labels.append(draw.choice(others) if place in wrong else winner)
+    return torch.tensor(rows), torch.tensor(labels)
+
+
+class _Margin(HiddenTest):
+    part = "margin"
+    asks = "least_margin"
+
+    @staticmethod
+    def answer(least_margin: Any, output: Tensor, labels: Tensor, most: int) -> object:
+        """Return the margin from which on the network answers."""
+        return float(least_margin(output, labels, most))
+
+    @staticmethod
+    def facts(came: Any, output: Tensor, labels: Tensor, most: int) -> object:
+        """Count what is answered, and how much of it is wrong."""
+        largest = output.sort(1).values[:, -2:]
+        answered = largest[:, 1] - largest[:, 0] >= came
+        wrong = int((answered & (output.argmax(1) != labels)).sum())
+        return {"wrong answers, or the most allowed if that is more": max(wrong, most), "answers": int(answered.sum())}
+
+    @staticmethod
+    def expected(output: Tensor, labels: Tensor, most: int) -> object:
+        """Return the most answers that there can be: try every margin that there is."""
+        largest = output.sort(1).values[:, -2:]
+        margins, wrong = largest[:, 1] - largest[:, 0], output.argmax(1) != labels
+        within = [int((margins >= m).sum()) for m in margins if int((wrong & (margins >= m)).sum()) <= most]
+        return {"wrong answers, or the most allowed if that is more": most, "answers": max(within, default=0)}
+
+
+class MarginForABudget(_Margin):
+    """As many answers as the budget of mistakes allows"""
+
+    points = 2
 
     @staticmethod
     def fixed() -> Iterator[Case]:
-        draw = Draw("targets of both kinds")
-        for n, c in [(1, 3), (6, 4), (30, 5)]:
-            hot = F.one_hot(torch.arange(n) * 2 % c, c).float()
-            yield {"output": draw.distinct(n, c), "target": 2 * hot - 1}
-            yield {"output": draw.distinct(n, c), "target": hot}
+        """Yield the statement's example and others, with different margins and more mistakes than are allowed."""
+        x = torch.tensor([[1.0, 0.0], [5.0, 7.0], [-4.0, -7.0]])
+        yield {"output": x, "labels": torch.tensor([0, 0, 0]), "most": 0}
+        draw = Draw("margin")
+        for margins, wrong, num_classes, most in (
+            ([3, 9, 4, 6, 1, 8], {0, 3, 4}, 3, 1),
+            ([5, 2, 12, 7, 11, 1, 3, 20], {0, 1, 3, 5}, 4, 2),
+            ([2, 4, 6, 8, 10, 12, 14], {0, 2, 5}, 2, 0),
+        ):
+            output, labels = ranked(draw, margins, wrong, num_classes, signed=num_classes < 4)
+            yield {"output": output, "labels": labels, "most": most}
 
     @staticmethod
     def drawn(draw: Draw) -> Iterator[Case]:
-        for low in (-1.0, 0.0):
-            n, c = draw.randint(20, 40), draw.randint(3, 6)
-            hot = F.one_hot(draw.labels(n, c), c).float()
-            yield {"output": draw.distinct(n, c), "target": (1 - low) * hot + low}
+        """Yield more of them; the largest margin is always right, so that something can be answered."""
+        for most in (0, 1, 2, 3):
+            number = draw.randint(12, 25)
+            margins = draw.sample(range(1, 60), number)
+            places = sorted(range(number), key=lambda place: margins[place])[:-1]
+            wrong = set(draw.sample(places, draw.randint(most + 2, number - 2)))
+            output, labels = ranked(draw, margins, wrong, draw.randint(2, 6))
+            yield {"output": output, "labels": labels, "most": most}
+
+
+class MarginAtTheEdges(_Margin):
+    """Equal margins, nothing wrong, nothing to answer"""
+
+    points = 1
+
+    @staticmethod
+    def fixed() -> Iterator[Case]:
+        """Yield no mistakes, as many as allowed, none that may be answered, and right and wrong of one margin."""
+        draw = Draw("edges")
+        for margins, wrong, num_classes, most in (
+            ([4], set(), 2, 0),
+            ([4], {0}, 3, 0),
+            ([4], {0}, 3, 5),
+            ([2, 5, 1], {0, 2}, 3, 2),
+            ([2, 5, 9, 1], {2, 3}, 3, 0),
+            ([3, 6, 6, 8], {1}, 3, 0),
+            ([3, 6, 6, 6, 8], {1, 2}, 4, 1),
+            ([7, 7, 7], {0, 1}, 2, 1),
+        ):
+            output, labels = ranked(draw, margins, wrong, num_classes)
+            yield {"output": output, "labels": labels, "most": most}
+
+    @staticmethod
+    def drawn(draw: Draw) -> Iterator[Case]:
+        """Yield few margins for many samples, and few mistakes."""
+        for most in (0, 1, 2, 3):
+            number = draw.randint(10, 20)
+            margins = [draw.randint(1, 4) for _ in range(number)]
+            output, labels = ranked(draw, margins, set(draw.sample(range(number), draw.randint(0, 6))), 3)
+            yield {"output": output, "labels": labels, "most": most}
 
 
 class _Readings(HiddenTest):
     part = "words"
     asks = "my_readings"
+    points = 1
     understanding = True
 
     @staticmethod
     def fixed() -> Iterator[Case]:
-        yield {}
-
-
-class ReadingsOfTheSquare(_Readings):
-    """What the mean square error prefers"""
-
-    points = 2
+        """Yield few targets and many."""
+        yield {"bright": 1, "n": 3, "k": 1}
+        yield {"bright": 6, "n": 500, "k": 50}
 
     @staticmethod
-    def answer(my_readings: Any) -> object:
-        read = my_readings()
-        return {name: read[name] for name in ("loss at zero", "best constant", "its loss")}
+    def drawn(draw: Draw) -> Iterator[Case]:
+        """Yield more of them."""
+        for bright in draw.sample(range(1, 9), 4):
+            n = draw.randint(5, 2000)
+            yield {"bright": bright, "n": n, "k": draw.randint(1, (n - 1) // 2)}
+
+
+class ReadingsOfWindows(_Readings):
+    """From which tolerance on plain windows are taken for a pattern"""
 
     @staticmethod
-    def expected() -> object:
-        return {"loss at zero": 1.0, "best constant": -0.8, "its loss": 0.36}
-
-
-class ReadingsOfTheAbsoluteError(_Readings):
-    """What the absolute error prefers, and the errors of both"""
-
-    points = 1
+    def answer(my_readings: Any, bright: int, n: int, k: int) -> object:
+        """Return what is read about windows."""
+        read = my_readings(bright, n, k)
+        return {name: float(read[name]) for name in ["dark window", "bright window"]}
 
     @staticmethod
-    def answer(my_readings: Any) -> object:
-        read = my_readings()
-        return {name: read[name] for name in ("best for L1", "its L1", "errors")}
+    def expected(bright: int, n: int, k: int) -> object:
+        """Return how many pixels of plain windows are wrong."""
+        return {"dark window": float(bright), "bright window": 9.0 - bright}
+
+
+class ReadingsOfConstants(_Readings):
+    """The best constants of both losses, and what they leave"""
 
     @staticmethod
-    def expected() -> object:
-        return {"best for L1": -1.0, "its L1": 0.2, "errors": 90.0}
+    def answer(my_readings: Any, bright: int, n: int, k: int) -> object:
+        """Return what is read about constants."""
+        read = my_readings(bright, n, k)
+        names = ["square constant", "square loss", "absolute constant", "absolute loss"]
+        return {name: float(read[name]) for name in names}
+
+    @staticmethod
+    def expected(bright: int, n: int, k: int) -> object:
+        """Return mean and variance of the targets, and their median with its loss."""
+        mean = 2 * k / n - 1
+        return {
+            "square constant": mean,
+            "square loss": 1 - mean**2,
+            "absolute constant": -1.0,
+            "absolute loss": 2 * k / n,
+        }
+
+
+class ReadingsOfBroadcasting(_Readings):
+    """What a loss of (n, 1) outputs and (n,) targets does"""
+
+    @staticmethod
+    def answer(my_readings: Any, bright: int, n: int, k: int) -> object:
+        """Return what is read about broadcasting."""
+        read = my_readings(bright, n, k)
+        return {name: float(read[name]) for name in ["differences", "broadcast loss"]}
+
+    @staticmethod
+    def expected(bright: int, n: int, k: int) -> object:
+        """Return the number of differences, and the variance of the targets."""
+        return {"differences": float(n * n), "broadcast loss": 4 * k * (n - k) / n**2}
