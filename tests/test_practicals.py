@@ -21,7 +21,7 @@ from ee559_course.practicals.trial import bank_problems
 from secret_lines import secrets_of
 
 FEWEST = {"right": 150, "wrong": 250, "unearned": 75}
-SAMPLE, STOCK_SAMPLE, MUTANT_SAMPLE = 10, 6, 24
+SAMPLE, STOCK_SAMPLE, MUTANT_SAMPLE = 6, 4, 16
 LARGEST_SHARE_OF_SURVIVORS = 0.05
 MOST_ALIKE = 0.7  # of a solution's structure may stand in a folded solution of a lecture
 SESSION_4 = {"train_model", "compute_nb_errors", "Net", "Net2"}  # the questions that the practical session asks

@@ -1,6 +1,8 @@
 """Try answers of our own as the grader and the student's check do, in forked processes, and without confinement."""
 
 import contextlib
+import functools
+import importlib
 import io
 import os
 import pickle
@@ -13,6 +15,7 @@ from typing import Any, TypeVar
 
 import ee559.practicals
 import torch
+from ee559 import load_mnist
 from ee559.practicals.asking import as_graded, define, question_names
 from ee559.practicals.forbidding import Forbidden, forbid
 from ee559.practicals.practical import Practical
@@ -26,7 +29,7 @@ from ee559_course.practicals.source import Source
 Result = TypeVar("Result")
 Batch = list[tuple[type[HiddenTest], list[Case]]]
 Answered = tuple[Any, str | None, float]  # what came, packed, or an error, and the processor time
-SECONDS = 300  # of processor time for one answer and all its repeats
+SECONDS = 15  # of processor time for the fixed cases, and as much again for each repeat
 LEFT_OUT = ("check-", "measure", "see-", "progress")  # cells that check, measure or draw
 
 
@@ -60,6 +63,7 @@ def try_answer(
         checks: whether to run the students' checks as well.
     """
     torch.set_num_threads(1)  # as when it is graded; and a fork has no other threads that could help it
+    _import_what_notebooks_import()
     part = source.part_of(answer.cell)
     assert part is not None
     asked = tests or part.tests
@@ -68,10 +72,10 @@ def try_answer(
     setattr(ee559.practicals, source.name, practical)  # what its notebook imports need not be released yet
     made = Trial()
     if checks:
-        made.printed, made.ended = _in_a_fork(lambda: _check(source, answer, practical), made.printed)
+        made.printed, made.ended = _in_a_fork(lambda: _check(source, answer, practical), made.printed, SECONDS)
     batches = [[(test, list(test.fixed())) for test in asked]]
     batches += [[(test, list(test.drawn(Draw(f"{k} {test.__name__}")))) for test in asked] for k in range(repeats)]
-    answered, ended = _in_a_fork(lambda: _answer(source, answer, batches), None)
+    answered, ended = _in_a_fork(lambda: _answer(source, answer, batches), None, SECONDS * len(batches))
     made.ended = made.ended or ended
     if answered is None:
         made.fixed = {test.id(): ended for test in asked}
@@ -102,6 +106,14 @@ def bank_problems(source: Source, answer: Answer, repeats: int = 1) -> list[str]
     if answer.says and answer.says not in text:
         problems.append(f"{where}: expected '{answer.says}' in {text.strip()}")
     return list(dict.fromkeys(problems))
+
+
+@functools.cache
+def _import_what_notebooks_import() -> None:
+    """Import and load once, before the fork, what would take each child seconds of its own."""
+    importlib.import_module("matplotlib.pyplot")
+    importlib.import_module("ee559.figures.alt")
+    load_mnist("tiny")
 
 
 def _check(source: Source, answer: Answer, practical: Practical) -> dict[str, str]:
@@ -166,13 +178,13 @@ def _run_cells(source: Source, answer: Answer) -> dict[str, Any]:
     return namespace
 
 
-def _in_a_fork(work: Callable[[], Result], otherwise: Result) -> tuple[Result, str]:
+def _in_a_fork(work: Callable[[], Result], otherwise: Result, seconds: int) -> tuple[Result, str]:
     """Do work in a child of this process, which ends with it; return its result, and how it ended if it had none."""
     reading, writing = os.pipe()
     if (child := os.fork()) == 0:
         with _never_returning():
             os.close(reading)
-            resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+            resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
             content = pickle.dumps(work())
             with os.fdopen(writing, "wb") as pipe:
                 pipe.write(content)
