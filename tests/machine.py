@@ -133,6 +133,7 @@ GPU = Requirement(
     "use a machine with a GPU, and a PyTorch that was built for it",
     lambda: select_device().type != "cpu",
 )
+OPENSSL = Requirement("openssl", "install the package openssl", lambda: shutil.which("openssl") is not None)
 PACKAGES = Requirement(
     "package index within reach", "connect to a network, and run the tests again", lambda: True, in_ci=True
 )

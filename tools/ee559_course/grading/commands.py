@@ -1,4 +1,4 @@
-"""The instructor's commands for what is handed in: ``grade``, ``feedback``, ``report``, ``export``; and ``doctor``."""
+"""The instructor's commands for what is handed in: ``grade``, ``feedback``, ``report``, ``export``, and others."""
 
 import os
 import sys
@@ -29,7 +29,7 @@ def grade(
     course: CourseRoot = Path(),
     workers: Annotated[int | None, typer.Option(min=1, help="Submissions at the same time; one a core.")] = None,
     scheduler: Annotated[
-        str | None, typer.Option(help="Address of a Dask scheduler whose workers run the code.")
+        str | None, typer.Option(help="Address of a Dask scheduler, tls://…, whose workers run the code.")
     ] = None,
     unconfined: Annotated[bool, typer.Option(help="Run students' code even where nothing confines it.")] = False,
     again: Annotated[bool, typer.Option(help="Grade also what is graded and has not changed.")] = False,
@@ -132,6 +132,16 @@ def upgrade(course: CourseRoot = Path()) -> None:
 
 
 @app.command()
+@app.command()
+def cluster_keys(path: Annotated[Path, typer.Argument(help="The file to make, such as keys.yaml.")]) -> None:
+    """Make the keys with which the workers of several machines know each other; whoever has the file can run code."""
+    from ee559_course.grading.cluster import write_keys
+
+    with _errors():
+        write_keys(path)
+    console.print(f"[green]✓[/] {path}: start scheduler, workers and grader with DASK_CONFIG={path}", highlight=False)
+
+
 def doctor() -> None:
     """Say what this environment has, and what here confines students' code."""
     from ee559.doctor import main as diagnose

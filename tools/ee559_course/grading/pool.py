@@ -1,15 +1,20 @@
-"""The workers that run students' code: processes of this machine, which talk through pipes."""
+"""The workers that run students' code: processes of this machine, which talk through pipes, or those of a scheduler."""
 
 import contextlib
 import json
 import multiprocessing
 import os
-from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
+from typing import Any, TypeVar
 
 from ee559_course.grading.confinement import Limits, probe
 from ee559_course.grading.run.worker import UNCONFINED, run_submission, warm_up
+
+T = TypeVar("T")
 
 
 class GradingError(RuntimeError):
@@ -37,23 +42,58 @@ class Pool:
     """Workers.
 
     Args:
-        options: where code is run.
+        executor: runs functions on them.
+        size: how many submissions they run at the same time.
+        settings: for `run_submission`.
     """
 
-    def __init__(self, options: PoolOptions) -> None:
-        self.size = options.workers or _cores()
-        self._settings = json.dumps({"limits": asdict(options.limits), "unconfined": options.unconfined})
-        self._executor = ProcessPoolExecutor(
-            self.size, multiprocessing.get_context("spawn"), initializer=warm_up, initargs=(self._settings,)
-        )
+    def __init__(self, executor: Executor, size: int, settings: str) -> None:
+        self.size = size
+        self._executor, self._settings = executor, settings
 
     def submit(self, task: str) -> Future[str]:
         """Let a worker grade a submission, see `run_submission`."""
         return self._executor.submit(run_submission, task, self._settings)
 
-    def close(self) -> None:
-        """End the workers."""
-        self._executor.shutdown(cancel_futures=True)
+
+class LocalWorkers(Executor):
+    """Processes of this machine: each starts when it is needed, and what one that dies was given is tried once more.
+
+    Args:
+        size: how many.
+        settings: for `warm_up`.
+    """
+
+    def __init__(self, size: int, settings: str) -> None:
+        self._threads, self._own = ThreadPoolExecutor(size), threading.local()
+        self._settings = settings
+        self._started: list[ProcessPoolExecutor] = []
+
+    def submit(self, function: Callable[..., T], /, *arguments: Any, **named: Any) -> Future[T]:
+        """Begin to run a function in a process that has nothing to do."""
+        return self._threads.submit(self._run, function, *arguments, **named)
+
+    def _run(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
+        try:
+            return self._process().submit(function, *arguments, **named).result()
+        except BrokenProcessPool:  # it was killed, such as for lack of memory
+            del self._own.process
+            return self._process().submit(function, *arguments, **named).result()
+
+    def _process(self) -> ProcessPoolExecutor:
+        """Return the one process of this thread."""
+        if not hasattr(self._own, "process"):
+            spawn = multiprocessing.get_context("spawn")
+            self._own.process = ProcessPoolExecutor(1, spawn, initializer=warm_up, initargs=(self._settings,))
+            self._started.append(self._own.process)
+        process: ProcessPoolExecutor = self._own.process
+        return process
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the processes."""
+        self._threads.shutdown(wait, cancel_futures=cancel_futures)
+        for process in self._started:
+            process.shutdown(wait, cancel_futures=cancel_futures)
 
 
 @contextlib.contextmanager
@@ -63,13 +103,21 @@ def connect(options: PoolOptions) -> Iterator[Pool]:
     Raises:
         GradingError: there are none, or nothing confines students' code on one of them.
     """
+    settings = json.dumps({"limits": asdict(options.limits), "unconfined": options.unconfined})
+    if options.scheduler is not None:
+        from ee559_course.grading.cluster import connect_cluster  # Dask takes a second to import
+
+        with connect_cluster(options.scheduler, settings) as (executor, size):
+            yield Pool(executor, size, settings)
+        return
     if not probe().confined and not options.unconfined:
         raise GradingError(UNCONFINED)
-    pool = Pool(options)
+    size = options.workers or _cores()
+    local = LocalWorkers(size, settings)
     try:
-        yield pool
+        yield Pool(local, size, settings)
     finally:
-        pool.close()
+        local.shutdown(cancel_futures=True)
 
 
 def _cores() -> int:
