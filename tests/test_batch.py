@@ -285,8 +285,8 @@ def test_an_unknown_practical_is_one_clear_error(tmp_path: Path) -> None:
 
 def test_worker_that_dies_is_replaced_and_its_submission_tried_again(tmp_path: Path) -> None:
     course = course_at(tmp_path / "course")
-    for number in range(6):
     slow = solved({"imports": "import torch, time\nfrom torch import nn\ntime.sleep(0.5)"})
+    for number in range(6):
         hand_in(course, f"student-{number}", slow)
     others = fork_servers()  # of the workers that other tests grade on
     killed: list[int] = []
