@@ -155,7 +155,7 @@ class _Telling(HiddenTest):
         candidates = [
             lambda x, w, b: x @ w.t() + b,
             lambda x, w, b: x @ w.t(),
-            lambda x, w, b: x @ w + b,
+            lambda x, w, b: 1.01 * (x @ w.t() + b),
             lambda x, w, b: torch.stack([w.mv(row) + b for row in x]),
             lambda x, w, b: (x @ w.t() + b).clamp(min=0),
             lambda x, w, b: (x @ w.t() + b) * (1 + torch.finfo(x.dtype).eps),

@@ -464,6 +464,7 @@ class UnitsOfAbsentClasses(_Units):
     """Classes that do not occur among the labels"""
 
     points = 1
+    see = ("07", "Five labels, three classes")
 
     @staticmethod
     def fixed() -> Iterator[Case]:
@@ -508,6 +509,7 @@ class UnitsThatErr(_Units):
     """The number of errors, whatever the outputs are"""
 
     points = 2
+    see = ("07", "A count that cannot be right")
 
     @staticmethod
     def fixed() -> Iterator[Case]:

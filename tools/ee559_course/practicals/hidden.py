@@ -68,6 +68,7 @@ class HiddenTest:
             differ, if there is such a limit: a loop over the samples takes longer. Draw another such pair: times of
             cases that are known could be had by tables.
         understanding: whether it looks at what a student has understood: numbers read off, predictions, choices.
+        see: number of the lecture and heading in it that explain what is wrong, where others do than its part's.
         mistakes: under a sentence for each known mistake, a function like `expected` that makes it.
     """
 
@@ -76,6 +77,7 @@ class HiddenTest:
     points: ClassVar[float]
     seconds: ClassVar[float | None] = None
     understanding: ClassVar[bool] = False
+    see: ClassVar[tuple[str, str] | None] = None
     mistakes: ClassVar[Mapping[str, Callable[..., object]]] = {}
 
     answer: ClassVar[Callable[..., object]]

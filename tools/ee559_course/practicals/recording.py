@@ -29,7 +29,8 @@ def recorded(source: Source) -> str:
         "name": source.name,
         "version": source.version,
         "forbidden": asdict(source.forbidden),
-        "see": {part.id: part.see for part in source.parts if part.see},
+        "see": {part.id: part.see for part in source.parts if part.see}
+        | {test.id(): test.see for test in source.tests if test.see},
         "tests": [_recorded_test(source, test) for test in source.tests],
     }
     text = json.dumps(fields, ensure_ascii=False, separators=(",", ":")) + "\n"

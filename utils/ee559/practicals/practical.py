@@ -22,7 +22,7 @@ class Practical:
         name: such as ``sizes``.
         version: of the practical that they were recorded from.
         forbidden: what no answer may use.
-        see: under the id of each part, the lecture and the heading that explain it.
+        see: under the ids of parts and of some tests, the lecture and the heading that explain them.
         tests: in the order of the parts.
     """
 
@@ -41,7 +41,7 @@ class Practical:
         """
         fields: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         forbidden = Forbidden(**{key: _hashable(value) for key, value in fields["forbidden"].items()})
-        see = {part: (lecture, heading) for part, (lecture, heading) in fields["see"].items()}
+        see = {place: (lecture, heading) for place, (lecture, heading) in fields["see"].items()}
         tests = tuple(RecordedTest.from_dict(test) for test in fields["tests"])
         return cls(fields["name"], fields["version"], forbidden, see, tests)
 
@@ -97,9 +97,10 @@ class Practical:
                     yield test, fault
 
     def _see(self, test: RecordedTest) -> str:
-        if test.part not in self.see:
+        see = self.see.get(test.id, self.see.get(test.part))
+        if see is None or test.form_only:
             return ""
-        lecture, heading = self.see[test.part]
+        lecture, heading = see
         return f" Lecture {lecture} explains it, in the section “{heading}”."
 
 
