@@ -10,7 +10,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from ee559_course.practicals.answer_bank import KINDS, Answer, equivalent_changes, load_answers
+from ee559_course.practicals.answer_bank import KINDS, Answer, equivalent_changes, load_answers, pack
 from ee559_course.practicals.mutation import mutants_of, survivors
 from ee559_course.practicals.release import make_release
 from ee559_course.practicals.rubric import points_and_rubrics
@@ -21,7 +21,7 @@ from ee559_course.practicals.trial import bank_problems
 from secret_lines import secrets_of
 
 FEWEST = {"right": 150, "wrong": 250, "unearned": 75}
-SAMPLE, STOCK_SAMPLE, MUTANT_SAMPLE = 6, 4, 16
+SAMPLE, MUTANT_SAMPLE = 6, 16
 LARGEST_SHARE_OF_SURVIVORS = 0.05
 MOST_ALIKE = 0.7  # of a solution's structure may stand in a folded solution of a lecture
 SESSION_4 = {"train_model", "compute_nb_errors", "Net", "Net2"}  # the questions that the practical session asks
@@ -58,12 +58,12 @@ def sample(answers: list[Answer], number: int, seed: object) -> list[Answer]:
 
 @pytest.fixture(scope="module")
 def stock_sample(bank: list[Answer], seed: int) -> list[Answer]:
-    """Choose some right and wrong answers, others in each run."""
-    return [
-        answer
-        for kind in ("wrong", "right")
-        for answer in sample([each for each in bank if each.kind == kind and not each.extra], STOCK_SAMPLE, seed)
-    ]
+    """Choose right and wrong answers that fit into one submission each, others in each run."""
+    chosen = []
+    for kind in ("wrong", "right"):
+        answers = [answer for answer in bank if answer.kind == kind and not answer.extra]
+        chosen += pack(sample(answers, len(answers), seed))[0].values()
+    return chosen
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +114,20 @@ def test_banks_hold_enough_answers_of_each_kind_and_each_hidden_test_catches_one
         assert {test.id() for test in read_source(name).tests} - caught == set()
 
 
+def test_whole_banks_were_run_with_every_repeat_as_the_practicals_are_now(root: Path, source: Source) -> None:
+    recorded = json.loads((root / "benchmarks" / "recorded" / "banks.json").read_text(encoding="utf-8"))[source.name]
+    assert recorded["version"] == source.version, (
+        f"{source.name} has changed: run `ee559 bank {source.name} --repeats 40 --stock --record "
+        "benchmarks/recorded/banks.json` anew"
+    )
+    assert recorded["repeats"] >= 40
+    assert recorded["problems"] == recorded["marked otherwise by stock nbgrader"] == []
+    answers = load_answers(source)
+    assert {kind: recorded[kind] for kind in KINDS} == {
+        kind: sum(answer.kind == kind for answer in answers) for kind in KINDS
+    }
+
+
 def test_a_sample_of_the_bank_is_handled_as_it_says_by_check_and_mark(
     bank: list[Answer], source: Source, seed: int
 ) -> None:
@@ -145,12 +159,12 @@ def test_no_check_prints_a_line_of_a_solution_or_hidden_test(source: Source, gra
 
 
 def test_checks_send_students_to_headings_that_the_lectures_have(root: Path, source: Source) -> None:
-    for part in source.parts:
-        if part.see:
-            lecture, heading = part.see
+    for see in [part.see for part in source.parts] + [test.see for test in source.tests]:
+        if see:
+            lecture, heading = see
             (path,) = (root / "lectures").glob(f"{lecture}-*.ipynb")
             cells = nbformat.read(path, as_version=4).cells
-            assert any(f"## {heading}\n" in f"{cell.source}\n".replace("`", "") for cell in cells), part.see
+            assert any(f"## {heading}\n" in f"{cell.source}\n".replace("`", "") for cell in cells), see
 
 
 def test_no_line_of_a_solution_hidden_test_or_rubric_is_released(root: Path, source: Source) -> None:

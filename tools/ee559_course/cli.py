@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from ee559_course.browser import photograph_lab
 from ee559_course.grading.commands import app as grading
+from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.lectures.lint import lint_lectures
 from ee559_course.paths import LECTURES, ROOT
 from ee559_course.practicals.bundle import make_bundle
@@ -70,10 +71,13 @@ def release(
     practicals: Annotated[list[str] | None, typer.Argument(help="Such as sizes; all of them if none is named.")] = None,
 ) -> None:
     """Make the students' practicals from the solutions, and record what their checks compare with."""
+    from ee559_course.grading.versions import keep_version
     from ee559_course.practicals.release import make_release  # nbgrader takes a second to import
+    from ee559_course.practicals.source import read_source
 
     with _release_errors():
         for path in make_release(practicals or ()):
+            keep_version(CourseFolder(ROOT), path.stem, read_source(path.stem).version)
             console.print(f"[green]✓[/] {path}")
 
 
@@ -112,34 +116,30 @@ def bank(
     repeats: Annotated[int, typer.Option(help="How many times cases are drawn for each answer.")] = 1,
     answer: Annotated[list[str] | None, typer.Option(help="Try only the answer of this name; repeatable.")] = None,
     stock: Annotated[bool, typer.Option(help="Grade them in stock nbgrader as well.")] = False,
-    record: Annotated[Path | None, typer.Option(help="Write the result to this JSON file.")] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Write the result to this JSON file, beside what it says of others.")
+    ] = None,
 ) -> None:
     """Try the answers of the practicals' banks by check and mark, and say which are not handled as the bank says."""
-    from ee559_course.practicals.answer_bank import Answer, load_answers
+    from ee559_course.practicals.answer_bank import load_answers
     from ee559_course.practicals.bank_run import run_bank, write_result
     from ee559_course.practicals.source import practical_names, read_source
+    from ee559_course.practicals.stock import stock_problems
 
-    found: dict[str, list[tuple[Answer, list[str]]]] = {}
-    others: list[str] = []
+    all_as_said = True
     with _release_errors():
         for name in practicals or practical_names():
-            results = found.setdefault(name, [])
-            for tried, problems in run_bank(name, repeats, answer or ()):
-                results.append((tried, problems))
-                for problem in problems:
-                    console.print(f"[red]✗[/] {escape(problem)}", highlight=False)
+            results = list(run_bank(name, repeats, answer or ()))
+            source = read_source(name)
+            others = stock_problems(source, load_answers(source)) if stock else None
+            for problem in [problem for _, problems in results for problem in problems] + (others or []):
+                console.print(f"[red]✗[/] {escape(problem)}", highlight=False)
+                all_as_said = False
             bad = sum(bool(problems) for _, problems in results)
             console.print(f"{name}: {len(results)} answers, {repeats} draws each, {bad} not as the bank says.")
-            if stock:
-                from ee559_course.practicals.stock import stock_problems
-
-                source = read_source(name)
-                others += stock_problems(source, load_answers(source))
-    for problem in others:
-        console.print(f"[red]✗[/] {escape(problem)}", highlight=False)
-    if record:
-        write_result(record, found, repeats, others if stock else None)
-    if others or any(problems for results in found.values() for _, problems in results):
+            if record:
+                write_result(record, name, results, repeats, others)
+    if not all_as_said:
         raise typer.Exit(1)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -40,31 +40,25 @@ def _problems(name: str, answer: Answer, repeats: int, solutions: Path) -> list[
 
 
 def write_result(
-    path: Path,
-    found: Mapping[str, Sequence[tuple[Answer, list[str]]]],
-    repeats: int,
-    stock: list[str] | None,
+    path: Path, name: str, results: Sequence[tuple[Answer, list[str]]], repeats: int, stock: list[str] | None
 ) -> None:
-    """Write how many answers of each kind each bank holds, and what was not as the bank says.
+    """Write how many answers of each kind a bank holds, and what was not as the bank says, beside other practicals'.
 
     Args:
-        path: the JSON file.
-        found: for each practical, the answers with what was not as the bank says.
+        path: the JSON file; what it says of other practicals stays.
+        name: of the practical.
+        results: the answers with what was not as the bank says.
         repeats: how many times cases were drawn for each answer.
         stock: what stock nbgrader marked otherwise; None if it was not asked.
     """
-    result = {
+    recorded = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    recorded[name] = {
+        "version": read_source(name).version,
         "repeats": repeats,
+        **{kind: sum(answer.kind == kind for answer, _ in results) for kind in KINDS},
+        "problems": [problem for _, problems in results for problem in problems],
         "marked otherwise by stock nbgrader": stock,
-        "banks": {
-            name: {
-                "version": read_source(name).version,
-                **{kind: sum(answer.kind == kind for answer, _ in results) for kind in KINDS},
-                "problems": [problem for _, problems in results for problem in problems],
-            }
-            for name, results in found.items()
-        },
     }
     unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    unfinished.write_text(json.dumps(recorded, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     os.replace(unfinished, path)

@@ -32,6 +32,7 @@ OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
     ast.Pow: ast.Mult,
     ast.MatMult: ast.Mult,
 }
+SYMMETRIC = {"allclose", "l1_loss", "max", "min", "mse_loss"}  # in their first two arguments, up to rounding
 
 
 @dataclass(frozen=True)
@@ -100,13 +101,13 @@ def _line(statement: ast.stmt) -> str:
 
 
 def _own_nodes(statement: ast.stmt) -> Iterator[ast.AST]:
-    """Walk a statement without the statements in it, which have their turn of their own."""
-    yield statement
-    waiting = [child for child in ast.iter_child_nodes(statement) if not isinstance(child, ast.stmt)]
+    """Walk a statement without the statements in it, which have their own turn, and without ``strict`` of zip."""
+    waiting: list[ast.AST] = [statement]
     while waiting:
         node = waiting.pop(0)
         yield node
-        waiting += [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt)]
+        children = [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt)]
+        waiting += [child for child in children if not (isinstance(child, ast.keyword) and child.arg == "strict")]
 
 
 def _changes(node: ast.AST) -> Iterator["_Change"]:
@@ -132,11 +133,12 @@ def _changes(node: ast.AST) -> Iterator["_Change"]:
             yield _Change(node, "test", ast.Constant(False))
         case ast.Return(value=ast.expr()):
             yield _Change(node, "value", None)
-        case ast.Call(args=[one, other, *rest]):
+        case ast.Call(args=[one, other, *rest]) if ast.unparse(node.func).split(".")[-1] not in SYMMETRIC:
             yield _Change(node, "args", [other, one, *rest])
     if isinstance(node, ast.Call) and node.keywords:
-        for index in range(len(node.keywords)):
-            yield _Change(node, "keywords", node.keywords[:index] + node.keywords[index + 1 :])
+        for index, keyword in enumerate(node.keywords):
+            if keyword.arg != "strict":
+                yield _Change(node, "keywords", node.keywords[:index] + node.keywords[index + 1 :])
 
 
 @dataclass(frozen=True)

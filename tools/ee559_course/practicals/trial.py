@@ -30,6 +30,7 @@ Result = TypeVar("Result")
 Batch = list[tuple[type[HiddenTest], list[Case]]]
 Answered = tuple[Any, str | None, float]  # what came, packed, or an error, and the processor time
 SECONDS = 15  # of processor time for the fixed cases, and as much again for each repeat
+MEMORY = 4 * 2**30  # bytes
 LEFT_OUT = ("check-", "measure", "see-", "progress")  # cells that check, measure or draw
 
 
@@ -185,6 +186,7 @@ def _in_a_fork(work: Callable[[], Result], otherwise: Result, seconds: int) -> t
         with _never_returning():
             os.close(reading)
             resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+            resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
             content = pickle.dumps(work())
             with os.fdopen(writing, "wb") as pipe:
                 pipe.write(content)
