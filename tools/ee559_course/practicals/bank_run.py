@@ -51,7 +51,7 @@ def write_result(
         repeats: how many times cases were drawn for each answer.
         stock: what stock nbgrader marked otherwise; None if it was not asked.
     """
-    recorded = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    recorded: dict[str, object] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     recorded[name] = {
         "version": read_source(name).version,
         "repeats": repeats,
