@@ -145,7 +145,7 @@ def read_blueprint(course: CourseFolder, practical: str) -> Blueprint:
             f"{practical}: expected hidden tests in {folder / TESTS}. Where they stand in the notebook, as they did "
             "before, `ee559 upgrade` brings the course folder up, and nothing in it is lost."
         )
-    digest = _digest(course, folder)
+    digest = digest_of(course, folder)
     made = _kept(course, practical, digest)
     if made is None:
         command = [sys.executable, "-m", "ee559_course.grading.blueprint_making", str(course.root), practical, digest]
@@ -163,9 +163,8 @@ def blueprint_path(course: CourseFolder, practical: str) -> Path:
     return course.grading(practical) / "blueprint.json"
 
 
-def keep(course: CourseFolder, blueprint: Blueprint) -> None:
+def keep(blueprint: Blueprint, path: Path) -> None:
     """Write a blueprint whole or not at all; it has the solutions, so its owner alone may read it."""
-    path = blueprint_path(course, blueprint.practical)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
         file.write(blueprint.to_json())
@@ -198,7 +197,7 @@ def known_cells(course: CourseFolder, practical: str) -> dict[str, PlannedCell] 
     return {cell.name: cell for cell in planned} or None
 
 
-def _digest(course: CourseFolder, folder: Path) -> str:
+def digest_of(course: CourseFolder, folder: Path) -> str:
     """Digest all that marks depend on: the practical's folder, settings, and the code that asks and judges."""
     digest = hashlib.sha256()
     settings = [path for path in (course.root / "nbgrader_config.py",) if path.exists()]

@@ -11,7 +11,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 from nbgrader.apps import NbGraderAPI
 
-from ee559_course.grading.blueprint import Blueprint, PlannedCell, PlannedTest, keep, known_cells
+from ee559_course.grading.blueprint import Blueprint, PlannedCell, PlannedTest, blueprint_path, keep, known_cells
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.practicals.release import full_notebook, nbgrader_config
 from ee559_course.practicals.source import ReleaseError, Source, read_source
@@ -43,7 +43,7 @@ def make_blueprint(course: CourseFolder, practical: str, digest: str) -> Bluepri
         course.cell_seconds,
         digest,
     )
-    keep(course, made)
+    keep(made, blueprint_path(course, practical))
     return made
 
 
