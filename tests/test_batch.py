@@ -162,13 +162,13 @@ def test_second_run_grades_only_what_is_new_or_has_changed(tmp_path: Path) -> No
 
 
 @pytest.mark.usefixtures("warm")
-def test_a_practical_that_has_changed_is_graded_again(tmp_path: Path) -> None:
+def test_a_practical_that_has_changed_is_graded_again_if_that_is_asked_for(tmp_path: Path) -> None:
     course = course_at(tmp_path / "course")
     hand_in(course, "ada", solved())
     grade(course, "tiny", Options(), no_one)
     tests = course.root / "solutions" / "tiny" / "hidden_tests.py"
     tests.write_text(tests.read_text(encoding="utf-8").replace("return 2 * x\n", "return 3 * x\n"), encoding="utf-8")
-    (record,) = grade(course, "tiny", Options(), no_one)
+    (record,) = grade(course, "tiny", Options(newest=True), no_one)
     assert [test.cell for test in record.tests if not test.points] == ["test-doubled-values"]
 
 

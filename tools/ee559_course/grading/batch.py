@@ -8,7 +8,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 
 import filelock
@@ -22,6 +22,7 @@ from ee559_course.grading.intake import HandedIn, submitting_students, take_in
 from ee559_course.grading.log import write_log
 from ee559_course.grading.pool import GradingError, Pool, PoolOptions, connect
 from ee559_course.grading.record import Quarantine, Record, read_record, record_path
+from ee559_course.grading.versions import Versions
 
 LONGEST_REASON = 500
 TRY_AGAIN = "Run `ee559 doctor`, then grade again: what is graded stays."
@@ -34,11 +35,13 @@ class Options:
     Attributes:
         again: whether to grade what has been graded already and has not changed since.
         students: the only ones to grade; all if empty.
+        newest: whether to grade by the practical as it is now what was made from an earlier version.
         pool: where code is run.
     """
 
     again: bool = False
     students: Sequence[str] = ()
+    newest: bool = False
     pool: PoolOptions = field(default_factory=PoolOptions)
 
 
@@ -119,6 +122,7 @@ class _Job:
     """A submission that is to be graded, or is under way."""
 
     handed_in: HandedIn
+    blueprint: Blueprint
     task: str
 
 
@@ -134,7 +138,8 @@ class _Batch:
         self._course, self._gradebook, self._blueprint = course, gradebook, blueprint
         self._options, self._listen = options, listen
         self._folder = course.grading(blueprint.practical)
-        self._tasks = Tasks(blueprint, course_secret(course))
+        self._versions = Versions(course, blueprint, not options.newest)
+        self._tasks: dict[str, Tasks] = {}
         self._records: dict[str, Record] = {}
 
     def run(self) -> list[Record]:
@@ -165,16 +170,20 @@ class _Batch:
         practical = self._blueprint.practical
         try:
             handed_in = take_in(self._course, student, practical)
+            blueprint, note = self._versions.of(handed_in.content)
         except Quarantine as quarantine:
             self._put_into_quarantine(student, quarantine)
             return None
         before = read_record(record_path(self._folder, student))
-        same = before is not None and (before.submission, before.source) == (handed_in.digest, self._blueprint.digest)
+        same = before is not None and (before.submission, before.source) == (handed_in.digest, blueprint.digest)
         if before is not None and same and before.graded and not self._options.again:
             self._records[student] = before
             self._listen(Event("unchanged", student=student, record=before))
             return None
-        return _Job(handed_in, self._tasks.of(handed_in))
+        if blueprint.version not in self._tasks:
+            self._tasks[blueprint.version] = Tasks(blueprint, course_secret(self._course))
+        handed_in = replace(handed_in, notes=(note, *handed_in.notes)) if note else handed_in
+        return _Job(handed_in, blueprint, self._tasks[blueprint.version].of(handed_in))
 
     def _run_side_by_side(self, pool: Pool, todo: Iterator[_Job]) -> list[_Job]:
         """Keep every worker busy, with a bounded number of submissions in memory; return those that lacked time."""
@@ -210,7 +219,7 @@ class _Batch:
             self._put_into_quarantine(job.handed_in.student, quarantine)
             return True
         handed_in = job.handed_in
-        record = write_result(self._course, self._gradebook, self._blueprint, handed_in, graded, alone)
+        record = write_result(self._course, self._gradebook, job.blueprint, handed_in, graded, alone)
         self._keep(record, graded["statuses"])
         return True
 

@@ -33,6 +33,7 @@ def grade(
     ] = None,
     unconfined: Annotated[bool, typer.Option(help="Run students' code even where nothing confines it.")] = False,
     again: Annotated[bool, typer.Option(help="Grade also what is graded and has not changed.")] = False,
+    newest: Annotated[bool, typer.Option(help="Grade earlier versions by the practical as it is now.")] = False,
     json: Annotated[bool, typer.Option(help="A line of JSON for each event, in place of the table.")] = False,
 ) -> None:
     """Grade what was handed in: confined, side by side, and from where the last run stopped.
@@ -48,7 +49,7 @@ def grade(
     then = "with --again, the same command begins anew" if again else "the same command goes on from here"
     stopped = f"Stopped. What is graded stays; {then}."
     with _errors(stopped), json_lines() if json else live_table(console) as listen:
-        records = grade_all(_folder(course), practical, Options(again, students or (), pool), listen)
+        records = grade_all(_folder(course), practical, Options(again, students or (), newest, pool), listen)
     looked_at = [record for record in records if record.reason or record.pending]
     if json:
         json_end(records)
@@ -132,7 +133,6 @@ def upgrade(course: CourseRoot = Path()) -> None:
 
 
 @app.command()
-@app.command()
 def cluster_keys(path: Annotated[Path, typer.Argument(help="The file to make, such as keys.yaml.")]) -> None:
     """Make the keys with which the workers of several machines know each other; whoever has the file can run code."""
     from ee559_course.grading.cluster import write_keys
@@ -142,6 +142,7 @@ def cluster_keys(path: Annotated[Path, typer.Argument(help="The file to make, su
     console.print(f"[green]✓[/] {path}: start scheduler, workers and grader with DASK_CONFIG={path}", highlight=False)
 
 
+@app.command()
 def doctor() -> None:
     """Say what this environment has, and what here confines students' code."""
     from ee559.doctor import main as diagnose
