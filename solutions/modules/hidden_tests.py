@@ -47,6 +47,10 @@ class TiedParameters(_Tied):
         hidden = draw.randint(2, 40)
         yield {"inputs": hidden + draw.randint(1, 20), "hidden": hidden}
 
+    @classmethod
+    def call(cls, case: Case) -> str:
+        return f"Tied({case['inputs']}, {case['hidden']})"
+
     @staticmethod
     def answer(Tied: Any, inputs: int, hidden: int) -> object:
         model = Tied(inputs, hidden)

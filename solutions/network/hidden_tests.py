@@ -22,9 +22,20 @@ Numbers = tuple[Tensor, Tensor, list[float]]
 
 
 def trained(
-    weight: Tensor, bias: Tensor, x: Tensor, t: Tensor, size: int, nb_epochs: int, eta: float, add_up: bool = False
+    weight: Tensor,
+    bias: Tensor,
+    x: Tensor,
+    t: Tensor,
+    size: int,
+    nb_epochs: int,
+    eta: float,
+    add_up: bool = False,
+    all_alike: bool = False,
 ) -> Numbers:
-    """Train a linear layer by the formula of its gradient; return weight, bias and the mean losses, in float64."""
+    """Train a linear layer by the formula of its gradient; return weight, bias and the mean losses, in float64.
+
+    Two mistakes can be made: gradients that add up, and mini-batches that all count alike in the mean loss.
+    """
     weight, bias, x, t = (each.double() for each in (weight, bias, x, t))
     step_w, step_b, means = torch.zeros_like(weight), torch.zeros_like(bias), []
     for _ in range(nb_epochs):
@@ -34,8 +45,8 @@ def trained(
             step_w = step_w * add_up + 2 / error.numel() * error.t() @ some
             step_b = step_b * add_up + 2 / error.numel() * error.sum(0)
             weight, bias = weight - eta * step_w, bias - eta * step_b
-            total += error.square().mean().item() * len(some)
-        means.append(total / len(x))
+            total += error.square().mean().item() * (1 if all_alike else len(some))
+        means.append(total / (len(x.split(size)) if all_alike else len(x)))
     return weight, bias, means
 
 
@@ -145,15 +156,31 @@ class TrainedLosses(_Trained):
         return trained(weight, bias, x, t, size, nb_epochs, eta)[2]
 
 
+def fallen(start: Tensor, weight: Tensor, bias: Tensor, means: list[float]) -> dict[str, object]:
+    """Return how far a training came from the weight at its start, whatever unit its losses have."""
+    return {
+        "change of the weight": weight - start,
+        "losses, each divided by the first": [mean / means[0] for mean in means],
+    }
+
+
 class TrainedLastBatch(_Trained):
     """A last mini-batch that is shorter"""
 
     points = 2
+    mistakes = {
+        "mini-batches count alike, the shorter one too": lambda weight, bias, x, t, size, nb_epochs, eta: fallen(
+            weight, *trained(weight, bias, x, t, size, nb_epochs, eta, all_alike=True)
+        ),
+        "the last mini-batch is left out": lambda weight, bias, x, t, size, nb_epochs, eta: fallen(
+            weight, *trained(weight, bias, x[: len(x) // size * size], t[: len(x) // size * size], size, nb_epochs, eta)
+        ),
+    }
 
     @staticmethod
     def fixed() -> Iterator[Case]:
         draw = Draw("last")
-        for n, size, nb_epochs, eta in [(5, 2, 1, 0.1), (3, 100, 2, 0.05), (7, 6, 2, 0.2)]:
+        for n, size, nb_epochs, eta in [(5, 2, 2, 0.1), (7, 6, 2, 0.2), (3, 100, 2, 0.05)]:
             yield job(draw, n, size, nb_epochs, eta)
 
     @staticmethod
@@ -164,13 +191,14 @@ class TrainedLastBatch(_Trained):
     @staticmethod
     def facts(came: Any, weight: Any, bias: Any, x: Any, t: Any, size: Any, nb_epochs: Any, eta: Any) -> object:
         first, *_ = came["losses"] or [float("nan")]
-        falling = [each / first for each in came["losses"]]
-        return {"last change": came["weight"] - weight, "how the losses fall": falling}
+        return {
+            "change of the weight": came["weight"] - weight,
+            "losses, each divided by the first": [each / first for each in came["losses"]],
+        }
 
     @staticmethod
     def expected(weight: Tensor, bias: Tensor, x: Tensor, t: Tensor, size: int, nb_epochs: int, eta: float) -> object:
-        end, _, means = trained(weight, bias, x, t, size, nb_epochs, eta)
-        return {"last change": end - weight, "how the losses fall": [mean / means[0] for mean in means]}
+        return fallen(weight, *trained(weight, bias, x, t, size, nb_epochs, eta))
 
 
 class _Errors(HiddenTest):
