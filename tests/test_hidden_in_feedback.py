@@ -112,7 +112,7 @@ places = re.findall(r"(\\w+)-(\\w+) rw", open("/proc/self/maps").read())  # a fo
 known = "KNOWN-WORD"
 
 def double(x):
-    words = [bytes.fromhex(each)[::-1] for each in WORDS] + [b"KNOWN" + b"-WORD"]
+    words = [bytes.fromhex(each) for each in WORDS] + [b"DROW-NWONK"]  # backwards: else it would find its own
     found, size = set(), 1 << 24
     with open("copied", "w+b", buffering=0) as file:
         for place in places:
@@ -120,7 +120,7 @@ def double(x):
             for here in range(start, end, size):
                 copied = libc.pwrite(file.fileno(), here, min(size + 1000, end - here), 0)
                 file.seek(0)
-                held = file.read(max(copied, 0))
+                held = file.read(max(copied, 0))[::-1]
                 found |= {number for number, word in enumerate(words) if word in held}
     raise ValueError(f"{sorted(found)} are there")
 """

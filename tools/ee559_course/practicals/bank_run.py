@@ -52,13 +52,13 @@ def write_result(
         stock: what stock nbgrader marked otherwise; None if it was not asked.
     """
     recorded: dict[str, object] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    recorded[name] = {
-        "version": read_source(name).version,
-        "repeats": repeats,
-        **{kind: sum(answer.kind == kind for answer, _ in results) for kind in KINDS},
+    result: dict[str, object] = {"version": read_source(name).version, "repeats": repeats}
+    result |= {kind: sum(answer.kind == kind for answer, _ in results) for kind in KINDS}
+    result |= {
         "problems": [problem for _, problems in results for problem in problems],
         "marked otherwise by stock nbgrader": stock,
     }
+    recorded[name] = result
     unfinished = path.with_suffix(".unfinished")
     unfinished.write_text(json.dumps(recorded, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     os.replace(unfinished, path)
