@@ -107,8 +107,9 @@ def test_words_are_graded_by_hand_in_the_browser(another: Path, browser: Browser
 def test_feedback_has_points_and_messages_and_no_hidden_test(course: Path) -> None:
     nbgrader(course, "generate_feedback", "sizes", "--force")
     source = read_source("sizes")
-    handed_in = {line.strip() for cell in source.notebook.cells for line in cell.source.splitlines()}
-    hidden = (secrets_of("sizes") & {line.strip() for line in source.code.splitlines()}) - handed_in
+    handed_in = "\n".join(cell.source for cell in source.notebook.cells)
+    tests = secrets_of("sizes") & {line.strip() for line in source.code.splitlines()}
+    hidden = {line for line in tests if line not in handed_in}
     assert hidden
     for student in STUDENTS:
         page = (course / "feedback" / student / "sizes" / "sizes.html").read_text(encoding="utf-8")

@@ -16,7 +16,7 @@ from ee559_course.practicals.release import make_release
 from ee559_course.practicals.rubric import points_and_rubrics
 from ee559_course.practicals.rules import practical_problems, understanding_problems
 from ee559_course.practicals.source import Source, is_answer, practical_names, read_source
-from ee559_course.practicals.stock import Graded, grade_answers
+from ee559_course.practicals.stock import Graded, bank_submissions, differing, grade_answers
 from ee559_course.practicals.trial import bank_problems
 from secret_lines import secrets_of
 
@@ -144,12 +144,12 @@ def test_stock_nbgrader_gives_nothing_for_the_release_and_everything_for_the_sol
     assert "✓" not in graded["untouched"].printed["progress"]
 
 
-def test_stock_nbgrader_marks_answers_as_the_bank_says(stock_sample: list[Answer], graded: dict[str, Graded]) -> None:
-    in_one_submission: dict[int, set[str]] = {}
-    for answer in stock_sample:
-        in_one_submission.setdefault(id(graded[answer.name]), set()).update(answer.fails)
-    for answer in stock_sample:
-        assert graded[answer.name].failed == in_one_submission[id(graded[answer.name])], answer.name
+def test_stock_nbgrader_marks_answers_as_the_bank_says(
+    source: Source, stock_sample: list[Answer], graded: dict[str, Graded]
+) -> None:
+    for _, contained in bank_submissions(source, stock_sample).values():
+        if contained:
+            assert differing(source, contained, graded[contained[0].name]) == [], [answer.name for answer in contained]
 
 
 def test_no_check_prints_a_line_of_a_solution_or_hidden_test(source: Source, graded: dict[str, Graded]) -> None:

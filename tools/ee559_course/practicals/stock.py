@@ -46,13 +46,29 @@ def bank_submissions(
     The student ``untouched`` hands in what was released, ``solution`` the solution.
     """
     solutions = {cell.id: cell.source for cell in source.notebook.cells if is_answer(cell)}
-    answers = list(answers)
-    kinds = [[answer for answer in answers if answer.kind == kind] for kind in ("wrong", "right")]
+    groups: dict[tuple[str, bool], list[Answer]] = {}
+    for answer in answers:
+        if answer.kind in ("wrong", "right"):
+            groups.setdefault((answer.kind, is_reading(source, answer)), []).append(answer)
     made: dict[str, tuple[Mapping[str, str], Sequence[Answer]]] = {"untouched": ({}, []), "solution": (solutions, [])}
-    for number, answered in enumerate(packed for kind in kinds for packed in pack(kind)):
+    for number, answered in enumerate(packed for group in groups.values() for packed in pack(group)):
         sources = {cell: f"{answer.extra}\n{answer.source}".lstrip() for cell, answer in answered.items()}
         made[f"pack-{number}"] = ({**solutions, **sources}, list(answered.values()))
     return made
+
+
+def is_reading(source: Source, answer: Answer) -> bool:
+    """Say whether an answer is read off, and so may call what the other answers define."""
+    part = source.part_of(answer.cell)
+    return part is not None and any(test.understanding for test in part.tests)
+
+
+def differing(source: Source, contained: Sequence[Answer], graded: Graded) -> list[str]:
+    """Return the tests, of the parts that a submission's answers belong to, that went otherwise than the bank says."""
+    parts = [source.part_of(answer.cell) for answer in contained]
+    asked = {test.id() for part in parts if part for test in part.tests}
+    fails = {test for answer in contained for test in answer.fails}
+    return sorted((graded.failed ^ fails) & asked)
 
 
 def grade_answers(source: Source, answers: Sequence[Answer]) -> dict[str, Graded]:
@@ -89,11 +105,9 @@ def stock_problems(source: Source, answers: Sequence[Answer]) -> list[str]:
     if any(graded["untouched"].points.values()) or graded["solution"].failed:
         problems.append(f"{source.name}: the release has {graded['untouched'].points}, the solution loses points.")
     for student, (_, contained) in bank_submissions(source, answers).items():
-        wanted = {test for answer in contained for test in answer.fails}
-        if contained and graded[student].failed != wanted:
+        if tests := differing(source, contained, graded[student]):
             names = ", ".join(repr(answer.name) for answer in contained)
-            differing = sorted(graded[student].failed ^ wanted)
-            problems.append(f"{source.name}, {names}: stock nbgrader differs in {', '.join(differing)}.")
+            problems.append(f"{source.name}, {names}: stock nbgrader differs in {', '.join(tests)}.")
     return problems
 
 
@@ -110,8 +124,7 @@ def _as_a_command() -> Iterator[None]:
 def _submit(root: Path, student: str, practical: str, release: NotebookNode, filled: Mapping[str, str]) -> None:
     notebook = copy.deepcopy(release)
     for cell in notebook.cells:
-        if cell.id in filled:
-            cell.source = filled[cell.id]
+        cell.source = "" if cell.id.startswith("measure") else filled.get(cell.id, cell.source)
     path = root / "submitted" / student / practical / f"{practical}.ipynb"
     path.parent.mkdir(parents=True)
     nbformat.write(notebook, path)
