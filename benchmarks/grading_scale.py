@@ -122,7 +122,7 @@ def _scale(folder: Path, practical: str) -> int:
     parts, sent, brought = _take_apart(course, practical)
     parts["hand over"] = _hand_over(sent, brought)
     before = parts["read"] + parts["hand over"]
-    records = sorted((json.loads(line) for _, _, line in real.lines), key=lambda record: record["student"])
+    records = sorted((json.loads(line.text) for line in real.lines), key=lambda record: record["student"])
     seconds = [record["seconds"] for record in records]
     times = Times(seconds, before, sum(parts.values()) - before)
     print(f"{practical}, {len(seconds)} real submissions: {statistics.mean(seconds):.2f} s on a worker ", end="")
@@ -154,7 +154,7 @@ def _grade(course: CourseFolder, practical: str) -> tuple[Run, float]:
 
 def _compare(times: Times, real: Run) -> float:
     """Print how long the real run took from its first record to its last, and the simulated one."""
-    took = real.lines[-1][0] - real.lines[0][0]
+    took = real.lines[-1].seconds - real.lines[0].seconds
     records = simulate(times, 2).records
     simulated = records[-1] - records[0]
     error = simulated / took - 1

@@ -9,12 +9,29 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 from ee559_course.grading.confinement.system import PR_SET_CHILD_SUBREAPER, prctl
 
 SECONDS_TO_END = 20.0
 COLD = {"JUPYTER_DEFAULT_PROVISIONER_NAME": "local-provisioner"}  # Jupyter's own way to start kernels
+
+
+class Line(NamedTuple):
+    """A line that a command printed, and when.
+
+    Attributes:
+        seconds: since it began.
+        cpu: seconds of processor time until then, of all processes that live.
+        own: the same of the command's first process alone.
+        text: the line.
+    """
+
+    seconds: float
+    cpu: float
+    own: float
+    text: str
 
 
 @dataclass
@@ -25,13 +42,13 @@ class Run:
         status: how it ended.
         seconds: on the wall clock.
         cpu: seconds of processor time, of the command and of all that it started.
-        lines: what it printed, each with the time, and with the processor time so far of all processes that live.
+        lines: what it printed.
     """
 
     status: int = 0
     seconds: float = 0.0
     cpu: float = 0.0
-    lines: list[tuple[float, float, str]] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
 
 
 def run(
@@ -61,7 +78,8 @@ def run(
     with _watching(psutil.Process(process.pid), watch):
         for line in process.stdout:
             if keep(line):
-                result.lines.append((time.perf_counter() - started, _cpu_of_the_living(process.pid), line))
+                own, cpu = _cpu_of_the_living(process.pid)
+                result.lines.append(Line(time.perf_counter() - started, cpu, own, line))
         result.status = process.wait()
     result.seconds = time.perf_counter() - started
     _collect_orphans()
@@ -87,14 +105,16 @@ def _cpu_of_the_dead() -> float:
     return sum(os.times()[2:4])
 
 
-def _cpu_of_the_living(pid: int) -> float:
-    """Processor time of a process and all below it, and of those of their children that have ended."""
-    total = 0.0
+def _cpu_of_the_living(pid: int) -> tuple[float, float]:
+    """Processor time of a process, and of it and all below it and of those of their children that have ended."""
+    own = total = 0.0
     with contextlib.suppress(psutil.Error):
-        for process in (root := psutil.Process(pid), *root.children(recursive=True)):
+        root = psutil.Process(pid)
+        own = sum(root.cpu_times()[:2])
+        for process in (root, *root.children(recursive=True)):
             with contextlib.suppress(psutil.Error):
                 total += sum(process.cpu_times()[:4])
-    return total
+    return own, total
 
 
 @contextlib.contextmanager

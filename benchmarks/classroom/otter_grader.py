@@ -67,7 +67,7 @@ class OtterGrader:
         done = run([self.python, "-c", GRADE_ALL, archive, json.dumps(submissions)], self.folder, COLD)
         if done.status or not done.lines:
             raise NotInstalled((self.folder / "standard-error.log").read_text(encoding="utf-8")[-300:])
-        scores: dict[str, dict[str, float]] = json.loads(done.lines[-1][2])
+        scores: dict[str, dict[str, float]] = json.loads(done.lines[-1].text)
         return done, scores
 
     def _write_tests(self, course: CourseFolder, practical: str) -> Path:
