@@ -29,6 +29,7 @@ class TiedParameters(_Tied):
     """Three parameters, of their sizes"""
 
     points = 3
+    see = ("09", "A module that forgets")
     mistakes = {
         "there are two weights, and not one": lambda inputs, hidden: {
             "sizes of the parameters": sorted([[hidden, inputs], [inputs, hidden], [hidden], [inputs]]),

@@ -380,6 +380,7 @@ class FitInSteps(_Fit):
     """Several steps of one output, which is positive"""
 
     points = 2
+    see = ("06", "Push the outputs")
 
     @staticmethod
     def fixed() -> Iterator[Case]:
@@ -396,6 +397,7 @@ class FitOfNegativeOutputs(_Fit):
     """One step of one output, which is negative"""
 
     points = 1
+    see = ("07", "Winner takes all")
 
     @staticmethod
     def fixed() -> Iterator[Case]:
@@ -650,9 +652,9 @@ class ReadingsOfTheWidths(_Readings):
     @staticmethod
     def answer(my_readings: Any) -> object:
         read = my_readings()
+        words = {name: read[name] for name in ("falls", "always falls")}
         return {
-            "falls": read["falls"],
-            "always falls": read["always falls"],
+            **{name: word.strip().lower() if isinstance(word, str) else word for name, word in words.items()},
             "apart from 200": sorted(read["apart from 200"]),
         }
 

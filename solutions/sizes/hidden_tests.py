@@ -187,6 +187,7 @@ class PooledGradients(_Pooled):
     """Gradients for x"""
 
     points = 1
+    see = ("01", "In place")
 
     @staticmethod
     def fixed() -> Iterator[Case]:
@@ -482,6 +483,7 @@ class FieldOfSteps(_Field):
     """Layers of stride 1, with and without dilation"""
 
     points = 1
+    see = ("03", "Sides that do not divide")
     mistakes = {
         "dilation is left out": lambda layers: seen([(k, s, 1) for k, s, _ in layers]),
         "kernel sizes are added up": lambda layers: sum(k for k, _, _ in layers),
@@ -660,7 +662,9 @@ class ReadingsOfTheMatrix(_Readings):
     @staticmethod
     def answer(my_readings: Any) -> object:
         read = my_readings()
-        return {name: read[name] for name in ("not zero", "after a step")}
+        letter = read["after a step"]
+        letter = letter.strip().upper() if isinstance(letter, str) else letter
+        return {"not zero": read["not zero"], "after a step": letter}
 
     @staticmethod
     def expected() -> object:

@@ -82,7 +82,9 @@ class RecordedTest:
             except NotImplementedError as error:
                 return f"not answered yet: {error}"
             except Exception as error:  # whatever a student's code raises is what the student must read
-                wrong = wrong or f"{case.call} raised {type(error).__name__}: {error}".rstrip(": ")
+                raised = f"{case.call} raised {type(error).__name__}: {error}".rstrip(": ")
+                missing = self.form_only and isinstance(error, KeyError)
+                wrong = wrong or (f"{case.call}: the key {error} is missing" if missing else raised)
                 break
             came, expected = (form_of(found[-1]) if self.form_only else found[-1]), unpack(case.expected)
             differs = difference(came, expected, show=not self.form_only, dtype=False)
