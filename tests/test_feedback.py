@@ -14,6 +14,7 @@ from bs4 import BeautifulSoup
 from course_copies import tiny
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.grading.feedback import write_feedback
+from ee559_course.grading.record import record_path
 from ee559_course.grading.student_cells import plain, without_places, words
 from graded_course import FORMULA, GRADED, PIXEL, SCRIPT, ZOE, all_that_is_hidden, make_course
 from machine import POSIX
@@ -102,7 +103,7 @@ def test_an_error_leads_to_the_line_of_the_cell_where_it_arose(course: CourseFol
     "at", [["smooth", 3], ["smooth", 0], ["smooth", -1], ["nowhere", 1], ["test-smoothed-values", 10**9]]
 )
 def test_a_place_that_is_none_is_not_shown(another: CourseFolder, at: list[object]) -> None:
-    (path,) = [path for path in another.grading("tiny").glob("records/*.json") if FORMULA in path.read_text()]
+    path = record_path(another.grading("tiny"), FORMULA)
     record = json.loads(path.read_text())
     path.write_text(json.dumps({**record, "tests": [{**test, "at": at} for test in record["tests"]]}))
     write_feedback(another, "tiny", [FORMULA])
@@ -257,7 +258,7 @@ def test_some_students_can_be_named_and_others_pages_stay(another: CourseFolder)
 
 
 def test_a_submission_that_went_into_quarantine_after_it_was_graded_shows_no_points(another: CourseFolder) -> None:
-    path = another.grading("tiny") / "records" / "ada.json"
+    path = record_path(another.grading("tiny"), "ada")
     path.write_text(json.dumps({**json.loads(path.read_text()), "reason": "no notebook", "tests": []}))
     write_feedback(another, "tiny", ["ada"])
     assert "could not be graded" in text_of(another, "ada")

@@ -10,6 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from ee559_course.grading.course_folder import CourseFolder
+from ee559_course.grading.record import record_path
 from ee559_course.grading.report import LONGEST_WORDS, write_report
 from graded_course import FORMULA, GRADED, SCRIPT, ZOE, make_course
 from playwright.sync_api import Browser
@@ -139,7 +140,7 @@ def test_similar_pairs_come_with_what_they_do_not_mean(course: CourseFolder) -> 
 
 
 def test_words_of_students_are_capped(another: CourseFolder) -> None:
-    path = another.grading("tiny") / "records" / "fred.json"
+    path = record_path(another.grading("tiny"), "fred")
     record = json.loads(path.read_text())
     record["tests"][0] |= {"points": 0.0, "message": "x" * 100_000 + SCRIPT}
     path.write_text(

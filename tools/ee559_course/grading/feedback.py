@@ -5,6 +5,7 @@ is the gradebook's points and comments, each test's message and the student's ow
 asked of it; of the practical's source only headings and what each test looks at.
 """
 
+import contextlib
 import re
 import shutil
 from collections.abc import Callable, Collection, Mapping
@@ -248,6 +249,7 @@ def _copy_for_release(course: CourseFolder, student: str, practical: str) -> Non
     for name in FOR_RELEASE:
         for folder in (course.autograded(student, practical), course.submitted(student, practical)):
             path = folder / name
-            if path.is_file() and not path.is_symlink() and path.stat().st_size < LARGEST_FOR_RELEASE:
-                shutil.copyfile(path, course.feedback(student, practical) / name)
-                break
+            with contextlib.suppress(PermissionError):  # such as a folder that only the student may enter
+                if path.is_file() and not path.is_symlink() and path.stat().st_size < LARGEST_FOR_RELEASE:
+                    shutil.copyfile(path, course.feedback(student, practical) / name)
+                    break

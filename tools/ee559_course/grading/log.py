@@ -3,8 +3,8 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import quote
 
+from ee559_course.grading.file_names import file_name
 from ee559_course.grading.record import Record
 
 
@@ -31,7 +31,7 @@ def write_log(folder: Path, record: Record, statuses: Sequence[Sequence[str]] = 
         ]
     for test in record.tests:
         lines.append(f"{test.cell}: {test.points:g} of {test.max_points:g}{': ' * bool(test.message)}{test.message}")
-    path = folder / "logs" / f"{quote(record.student, safe=' ')}.log"
+    path = folder / "logs" / f"{file_name(record.student)}.log"
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".unfinished")
     unfinished.write_text("\n".join(lines) + "\n", encoding="utf-8", errors="replace")

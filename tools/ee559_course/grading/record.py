@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from urllib.parse import quote
+
+from ee559_course.grading.file_names import file_name, is_of_before
 
 
 class Quarantine(Exception):
@@ -107,14 +108,14 @@ class Record:
         path = record_path(folder, self.student)
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False), encoding="utf-8")
+        unfinished.write_text(json.dumps(asdict(self), indent=1), encoding="ascii")
         os.replace(unfinished, path)
         return path
 
 
 def record_path(folder: Path, student: str) -> Path:
     """Return where the record of a student lies in the grading folder of a practical."""
-    return folder / "records" / f"{quote(student, safe=' ')}.json"
+    return folder / "records" / f"{file_name(student)}.json"
 
 
 def read_record(path: Path) -> Record | None:
@@ -129,8 +130,17 @@ def read_record(path: Path) -> Record | None:
         return None
 
 
+def rename_records_of_before(folder: Path) -> None:
+    """Give each record, and the log beside it, the name of today if it has one of before."""
+    for path in filter(is_of_before, (folder / "records").glob("*.json")):
+        if (record := read_record(path)) is not None:
+            log = folder / "logs" / f"{path.stem}.log"
+            if log.exists():
+                os.replace(log, log.with_stem(file_name(record.student)))
+            os.replace(path, record_path(folder, record.student))
+
+
 def read_records(folder: Path) -> Iterator[Record]:
     """Read all records of a practical, in the order of the students' ids."""
-    for path in sorted((folder / "records").glob("*.json")):
-        if (record := read_record(path)) is not None:
-            yield record
+    read = map(read_record, (folder / "records").glob("*.json"))
+    yield from sorted((record for record in read if record is not None), key=lambda record: record.student)
