@@ -23,6 +23,7 @@ from ee559_course.cli import app
 from ee559_course.grading.batch import Event, Options, grade
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.grading.draws import course_secret
+from ee559_course.grading.file_names import file_name
 from ee559_course.grading.gradebook import open_gradebook, write_marks
 from ee559_course.grading.pool import GradingError, Pool, PoolOptions, connect
 from ee559_course.grading.record import read_records
@@ -248,7 +249,7 @@ def test_a_gradebook_that_somebody_else_keeps_open_is_one_sentence(
             if event.kind == "running":
                 other.execute("BEGIN EXCLUSIVE")
 
-        with pytest.raises(GradingError, match="the gradebook cannot be written: database is locked"):
+        with pytest.raises(GradingError, match="the gradebook cannot be read or written: database is locked"):
             grade(course, "tiny", Options(), lock)
     assert [record.points for record in grade(course, "tiny", Options(), no_one)] == [FULL]
 
@@ -358,7 +359,7 @@ def test_logs_and_the_graded_notebook_say_what_became_of_each_cell(tmp_path: Pat
         solved({**SQUARES, "imports": IMPORTS}),
     )
     (record,) = grade(course, "tiny", Options(), no_one)
-    log = (course.grading("tiny") / "logs" / "ada.log").read_text(encoding="utf-8")
+    log = (course.grading("tiny") / "logs" / f"{file_name('ada')}.log").read_text(encoding="utf-8")
     assert "test-doubled-values: 0 of 2: double(x=tensor([3.])): the shape is right" in log
     assert "double: ok" in log
     assert "imports: ok, then error" in log

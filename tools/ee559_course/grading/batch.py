@@ -4,6 +4,7 @@ Nothing of what a student wrote is taken apart here: what a worker returns is nu
 """
 
 import contextlib
+import errno
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -21,10 +22,13 @@ from ee559_course.grading.handing_over import Tasks, write_result
 from ee559_course.grading.intake import HandedIn, submitting_students, take_in
 from ee559_course.grading.log import write_log
 from ee559_course.grading.pool import GradingError, Pool, PoolOptions, connect
-from ee559_course.grading.record import Quarantine, Record, read_record, record_path
+from ee559_course.grading.record import Quarantine, Record, read_record, record_path, rename_records_of_before
+from ee559_course.grading.unusable import in_a_sentence
 from ee559_course.grading.versions import Versions
 
 LONGEST_REASON = 500
+OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}  # not of one student's folder
+LET_WRITE = "Let yourself write into the student's folder in autograded/, or move it away, and grade again."
 TRY_AGAIN = "Run `ee559 doctor`, then grade again: what is graded stays."
 
 
@@ -81,22 +85,12 @@ def grade(course: CourseFolder, practical: str, options: Options, listen: Listen
         GradingError: another process is grading, nothing was handed in, or nothing confines students' code.
         ReleaseError: there is no such practical, or its source is broken.
     """
-    with _alone(course):
+    with in_a_sentence(), _alone(course):
         blueprint = read_blueprint(course, practical)
-        try:
-            back_up(course)
-            with open_gradebook(course) as gradebook:
-                return _Batch(course, gradebook, blueprint, options, listen).run()
-        except sqlite3.OperationalError as error:
-            raise GradingError(
-                f"the gradebook cannot be written: {error}. Close what else has it open, such as the formgrader, or "
-                "make room on the disk, and grade again: what is graded stays."
-            ) from error
-        except OSError as error:
-            raise GradingError(
-                f"the course folder cannot be written: {error}. Make room on the disk or let it be written, and grade "
-                "again: what is graded stays."
-            ) from error
+        back_up(course)
+        rename_records_of_before(course.grading(practical))
+        with open_gradebook(course) as gradebook:
+            return _Batch(course, gradebook, blueprint, options, listen).run()
 
 
 @contextlib.contextmanager
@@ -219,7 +213,14 @@ class _Batch:
             self._put_into_quarantine(job.handed_in.student, quarantine)
             return True
         handed_in = job.handed_in
-        record = write_result(self._course, self._gradebook, job.blueprint, handed_in, graded, alone)
+        try:
+            record = write_result(self._course, self._gradebook, job.blueprint, handed_in, graded, alone)
+        except OSError as error:
+            if error.errno in OF_THE_DISK:
+                raise
+            reason = f"its graded notebook cannot be written: {error.strerror}."
+            self._put_into_quarantine(handed_in.student, Quarantine(reason, LET_WRITE, handed_in.digest))
+            return True
         self._keep(record, graded["statuses"])
         return True
 

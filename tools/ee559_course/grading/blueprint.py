@@ -188,7 +188,9 @@ def known_cells(course: CourseFolder, practical: str) -> dict[str, PlannedCell] 
         try:
             cells = gradebook.execute(CELLS, (practical, practical)).fetchall()
             points = dict(gradebook.execute(POINTS, (practical, practical)).fetchall())
-        except sqlite3.OperationalError:  # it has no tables
+        except sqlite3.OperationalError as error:
+            if "no such table" not in str(error):
+                raise
             return None
     planned = (
         PlannedCell(name, kind, source, checksum, points.get(name), bool(locked))

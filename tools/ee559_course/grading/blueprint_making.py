@@ -13,6 +13,8 @@ from nbgrader.apps import NbGraderAPI
 
 from ee559_course.grading.blueprint import Blueprint, PlannedCell, PlannedTest, blueprint_path, keep, known_cells
 from ee559_course.grading.course_folder import CourseFolder
+from ee559_course.grading.pool import GradingError
+from ee559_course.grading.unusable import in_a_sentence
 from ee559_course.practicals.release import full_notebook, nbgrader_config
 from ee559_course.practicals.source import ReleaseError, Source, read_source
 
@@ -81,8 +83,9 @@ def main() -> int:
     """Make the blueprint that the arguments name."""
     root, practical, digest = sys.argv[1:]
     try:
-        make_blueprint(CourseFolder(Path(root)), practical, digest)
-    except ReleaseError as error:
+        with in_a_sentence():
+            make_blueprint(CourseFolder(Path(root)), practical, digest)
+    except (GradingError, ReleaseError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -173,10 +173,12 @@ def _folder(course: Path) -> "CourseFolder":
 def _errors(stopped: str = "Stopped.") -> Iterator[None]:
     """Print what the instructor can mend as one message, and exit with 1; with 130, and the words for it, on Ctrl+C."""
     from ee559_course.grading.pool import GradingError
+    from ee559_course.grading.unusable import in_a_sentence
     from ee559_course.practicals.source import ReleaseError
 
     try:
-        yield
+        with in_a_sentence():
+            yield
     except (GradingError, ReleaseError, ValueError) as error:
         console.print(f"[red]✗[/] {escape(str(error))}", highlight=False)
         raise typer.Exit(1) from None
