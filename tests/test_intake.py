@@ -166,7 +166,7 @@ def test_no_notebook_wrong_name_and_several_notebooks(course: CourseFolder, blue
         read_submission(course, "several", blueprint)
 
 
-@pytest.mark.parametrize("name", [".hidden", " ada", "ada\u202e", "a\u200bda", "ada\x1b[2J", "a" * 101, "ada\n"])
+@pytest.mark.parametrize("name", [".hidden", " ada", "ada\u202e", "a\u200bda", "ada\x1b[2J", "ada\n"])
 def test_names_that_deceive_go_to_quarantine(course: CourseFolder, blueprint: Blueprint, name: str) -> None:
     hand_in(course, name, solved())
     assert submitting_students(course, "tiny") == [name]
@@ -174,12 +174,12 @@ def test_names_that_deceive_go_to_quarantine(course: CourseFolder, blueprint: Bl
         read_submission(course, name, blueprint)
 
 
-def test_names_that_look_the_same_are_told_apart_from_honest_ones(course: CourseFolder, blueprint: Blueprint) -> None:
+def test_names_that_look_the_same_are_noted_and_graded(course: CourseFolder, blueprint: Blueprint) -> None:
     for name in ("José", "Jose\u0301", "张伟", "O'Brien, Ann"):
         hand_in(course, name, solved())
     for name in ("José", "Jose\u0301"):
-        with pytest.raises(Quarantine, match="looks the same"):
-            read_submission(course, name, blueprint)
+        (note,) = read_submission(course, name, blueprint).notes
+        assert "looks the same" in note
     for name in ("张伟", "O'Brien, Ann"):
         assert read_submission(course, name, blueprint).notes == ()
 
@@ -255,7 +255,7 @@ def test_copied_cells_lose_nothing(course: CourseFolder, blueprint: Blueprint) -
     assert "Second thought." in source(taken.notebook, "words-why")
     assert sum("def double" in cell.source for cell in taken.notebook.cells) == 2
     assert source(taken.notebook, "double").endswith("print('second')")
-    assert sum("double: " in note or "double" in note for note in taken.notes) == 1
+    assert sum("called double: " in note for note in taken.notes) == 1
 
 
 def test_cells_of_another_type_are_turned_back(course: CourseFolder, blueprint: Blueprint) -> None:

@@ -3,6 +3,8 @@
 import ast
 import re
 from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -57,7 +59,23 @@ def _owners(cells: list[NotebookNode], blueprint: Blueprint) -> tuple[dict[int, 
             if len(found) == 1:
                 owner[found[0]] = name
                 notes.append(f"{name} had lost its mark: it was found again.")
-    return owner, notes
+    return owner | _words_beside(cells, owner, blueprint), notes
+
+
+def _words_beside(cells: list[NotebookNode], owner: dict[int, str], blueprint: Blueprint) -> dict[int, str]:
+    """Find words that a student wrote into a new cell below or above the cell for them, which is as it was released."""
+    given = {"", *(cell.source.strip() for cell in blueprint.notebook.cells)}
+    own = {
+        k
+        for k, cell in enumerate(cells)
+        if k not in owner and cell.cell_type == "markdown" and cell.source.strip() not in given
+    }
+    beside = {}
+    for k, name in owner.items():
+        planned = blueprint.cells[name]
+        if planned.cell_type == "markdown" and cells[k].source.strip() == planned.source.strip():
+            beside.update(dict.fromkeys([near for near in (k + 1, k - 1) if near in own][:1], name))
+    return beside
 
 
 def _same_id(cells: list[NotebookNode], k: int, planned: PlannedCell, blueprint: Blueprint) -> bool:
@@ -89,12 +107,16 @@ def _same_place(cells: list[NotebookNode], k: int, planned: PlannedCell, bluepri
 
 
 def _defined(source: str) -> set[str]:
-    """Return the names of the functions and classes that a cell defines; none if it is not Python."""
+    return {node.name for node in definitions(source)}
+
+
+def definitions(source: str) -> list[ast.FunctionDef | ast.ClassDef]:
+    """Return the functions and classes that a cell defines; none if it is not Python."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return set()
-    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+        return []
+    return [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
 
 
 def _without_copies(
@@ -115,6 +137,7 @@ def _without_copies(
         if planned.cell_type == "markdown":
             texts = dict.fromkeys(cells[k].source for k in claimed if cells[k].source.strip() != planned.source.strip())
             cells[chosen].source = "\n\n---\n\n".join(texts) or planned.source
+            cells[chosen]["attachments"] = {name: it for k in claimed for name, it in _attached(cells[k]).items()}
             dropped |= set(claimed) - {chosen}
         if planned.is_test:
             dropped |= set(claimed) - {chosen}
@@ -122,6 +145,10 @@ def _without_copies(
     return [
         _marked(cell, blueprint.cells.get(owner.get(k, ""))) for k, cell in enumerate(cells) if k not in dropped
     ], notes
+
+
+def _attached(cell: NotebookNode) -> Mapping[str, Any]:
+    return cell.get("attachments") or {}
 
 
 _WHAT_IS_KEPT = {

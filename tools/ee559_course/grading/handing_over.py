@@ -26,17 +26,15 @@ class Tasks:
 
     def __init__(self, blueprint: Blueprint, secret: bytes) -> None:
         self._practical, self._secret = blueprint.practical, secret
-        self._common = {
-            "blueprint": blueprint.to_json(),
-            "files": blueprint.files,
-            "cell_seconds": blueprint.cell_seconds,
-        }
+        self._files = blueprint.files
+        self._common = {"blueprint": blueprint.to_json(), "cell_seconds": blueprint.cell_seconds}
 
     def of(self, handed_in: HandedIn) -> str:
         """Make the task of a submission, now that its code cannot change any more."""
         seed = secret_seed(self._secret, self._practical, handed_in.digest)
         content = b64encode(handed_in.content).decode("ascii")
-        return json.dumps({**self._common, "content": content, "seed": seed})
+        files = {**handed_in.modules, **self._files}
+        return json.dumps({**self._common, "files": files, "content": content, "seed": seed})
 
 
 def write_result(

@@ -1,11 +1,14 @@
 """Take in what was handed in: read it whatever it is, repair what is certain, and put the rest in quarantine."""
 
+import dataclasses
+import errno
 import hashlib
 import json
 import os
 import stat
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +18,17 @@ from nbformat import NotebookNode
 from ee559_course.grading.alignment import align
 from ee559_course.grading.blueprint import Blueprint
 from ee559_course.grading.course_folder import CourseFolder
+from ee559_course.grading.modules import read_modules
+from ee559_course.grading.pasted import with_pictures_beside
 from ee559_course.grading.record import Quarantine
 
 LARGEST_FILE = 30_000_000  # bytes; a notebook of a practical has some 50,000
-LARGEST_CELL = 50_000  # characters; to read a much longer one takes much longer, and more memory
-LARGEST_TEXT = 500_000  # of all cells
+LARGEST_CELL = 50_000  # characters, pictures apart; to read a much longer one takes much longer, and more memory
+LARGEST_TEXT = 500_000  # of all cells of code, and of all of words
 MOST_CELLS = 2_000
-LONGEST_NAME = 100
+LONGEST_NAME = 100  # of a notebook, where it is told
 NO_NAME_HAS = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}  # kinds of characters that show as nothing, or turn the line
+JOINERS = "\u200c\u200d"  # that Persian, Hindi and emoji are written with
 
 
 @dataclass(frozen=True)
@@ -34,12 +40,14 @@ class HandedIn:
         digest: of the content.
         content: of the notebook's file.
         notes: what was not as it should be.
+        modules: texts of the student's own modules, which lie beside the notebook, by file name.
     """
 
     student: str
     digest: str
     content: bytes
     notes: tuple[str, ...]
+    modules: Mapping[str, str] = field(default_factory=dict)
 
 
 def submitting_students(course: CourseFolder, practical: str) -> list[str]:
@@ -47,7 +55,18 @@ def submitting_students(course: CourseFolder, practical: str) -> list[str]:
     folder = course.root / "submitted"
     if not folder.is_dir():
         return []
-    return sorted(each.name for each in folder.iterdir() if os.path.lexists(each / practical))
+    return sorted(each.name for each in folder.iterdir() if _may_be_there(each / practical))
+
+
+def _may_be_there(path: Path) -> bool:
+    """Whether something is there, or cannot be seen, as in a folder that we may not enter."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def take_in(course: CourseFolder, student: str, practical: str) -> HandedIn:
@@ -56,7 +75,18 @@ def take_in(course: CourseFolder, student: str, practical: str) -> HandedIn:
     Raises:
         Quarantine: there is nothing that can be read.
     """
-    _check_name(course, student)
+    alike = _check_name(course, student)
+    try:
+        taken = _take_in(course, student, practical)
+    except OSError as error:
+        raise Quarantine(
+            f"it cannot be read: {error.strerror}.",
+            "Let yourself read the folder and what is in it, as `chmod -R u+rwX` does, and grade again.",
+        ) from None
+    return dataclasses.replace(taken, notes=(*alike, *taken.notes))
+
+
+def _take_in(course: CourseFolder, student: str, practical: str) -> HandedIn:
     folder = course.submitted(student, practical)
     for each in (folder.parent, folder):
         if each.is_symlink() or not each.is_dir():
@@ -66,7 +96,11 @@ def take_in(course: CourseFolder, student: str, practical: str) -> HandedIn:
             )
     path, notes = _find_notebook(folder, practical)
     content = _read_bytes(path)
-    return HandedIn(student, hashlib.sha256(content).hexdigest(), content, tuple(notes))
+    modules, left_out = read_modules(folder)
+    digest = hashlib.sha256(content)
+    for name, text in modules.items():
+        digest.update(f"\0{name}\0{text}".encode())
+    return HandedIn(student, digest.hexdigest(), content, (*notes, *left_out), modules)
 
 
 def parse(content: bytes, blueprint_json: str) -> str:
@@ -89,20 +123,23 @@ def parse(content: bytes, blueprint_json: str) -> str:
     return json.dumps({"notebook": notebook, "notes": [*said, *upgraded, *repaired]})
 
 
-def _check_name(course: CourseFolder, student: str) -> None:
+def _check_name(course: CourseFolder, student: str) -> tuple[str, ...]:
+    """Return what is to be noted of a name that can be an id."""
     remedy = "Rename the folder in submitted/ to the student's id, in letters and digits, and grade again."
-    if student.startswith(".") or student != student.strip() or len(student) > LONGEST_NAME:
+    if any("\udc80" <= character <= "\udcff" for character in student):
+        raise Quarantine("the name of the folder is not UTF-8, and the gradebook could not hold it.", remedy)
+    if student.startswith(".") or student != student.strip():
         raise Quarantine("the name of the folder cannot be a student's id.", remedy)
-    if any(unicodedata.category(character) in NO_NAME_HAS for character in student):
+    if any(unicodedata.category(character) in NO_NAME_HAS for character in student if character not in JOINERS):
         raise Quarantine("the name of the folder has characters that are not to be seen.", remedy)
-    same = unicodedata.normalize("NFKC", student).casefold()
-    others = [
-        each.name
-        for each in (course.root / "submitted").iterdir()
-        if each.name != student and unicodedata.normalize("NFKC", each.name).casefold() == same
-    ]
-    if others:
-        raise Quarantine("there is another folder whose name looks the same.", remedy)
+    same = _looks(student)
+    alike = any(_looks(each) == same for each in os.listdir(course.root / "submitted") if each != student)
+    return ("there is another folder whose name looks the same: see whether they are one student.",) if alike else ()
+
+
+def _looks(name: str) -> str:
+    """Write a name as others are that look the same, or are the same on some disks; Strauss and Strauß differ."""
+    return unicodedata.normalize("NFKC", name.translate(dict.fromkeys(map(ord, JOINERS)))).lower()
 
 
 def _find_notebook(folder: Path, practical: str) -> tuple[Path, list[str]]:
@@ -125,8 +162,10 @@ def _read_bytes(path: Path) -> bytes:
     remedy = "Ask the student to hand the notebook in again."
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    except OSError:
-        raise Quarantine("the notebook is a link, or cannot be read.", remedy) from None
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise Quarantine("the notebook is a link.", remedy) from None
     if path.is_symlink() or not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise Quarantine("the notebook is not a file.", remedy)
@@ -180,12 +219,13 @@ def _read_cells(text: str) -> tuple[list[NotebookNode], list[str]]:
     if None in cells:
         raise Quarantine("a cell is not as cells are.", remedy)
     read = [cell for cell in cells if cell is not None]
-    sizes = [len(cell.source) for cell in read]
-    if max(sizes, default=0) > LARGEST_CELL or sum(sizes) > LARGEST_TEXT:
-        raise Quarantine(
-            f"a cell has more than {LARGEST_CELL:,} characters, or all have more than {LARGEST_TEXT:,}.",
-            "Ask the student what it is: no practical asks for so much. Data belong into files.",
-        )
+    for what, kinds in {"code": ("code",), "words": ("markdown", "raw")}.items():
+        sizes = [len(cell.source) for cell in read if cell.cell_type in kinds]
+        if max(sizes, default=0) > LARGEST_CELL or sum(sizes) > LARGEST_TEXT:
+            raise Quarantine(
+                f"a cell has more than {LARGEST_CELL:,} characters of {what}, or all have more than {LARGEST_TEXT:,}.",
+                "Ask the student what it is: no practical asks for so much. Data belong into files.",
+            )
     return read, notes
 
 
@@ -208,18 +248,7 @@ def _read_cell(raw: Any) -> NotebookNode | None:
     marks = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     grade_id = marks.get("grade_id") if isinstance(marks, dict) else None
     cell.metadata["grade_id"] = grade_id if isinstance(grade_id, str) else ""
-    if raw["cell_type"] == "markdown" and isinstance(raw.get("attachments"), dict):
-        cell.attachments = _pictures(raw["attachments"])
+    if raw["cell_type"] == "markdown":
+        cell.source, pictures = with_pictures_beside(cell.source, raw.get("attachments"))
+        cell.update({"attachments": pictures} if pictures else {})
     return cell
-
-
-def _pictures(attachments: dict[str, Any]) -> dict[str, dict[str, str]]:
-    """Keep the pictures that a student put into a text."""
-    kinds = ("image/png", "image/jpeg")
-    return {
-        name.encode(errors="replace").decode(): {
-            mime: data for mime, data in attached.items() if mime in kinds and type(data) is str
-        }
-        for name, attached in attachments.items()
-        if isinstance(attached, dict)
-    }

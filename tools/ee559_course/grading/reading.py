@@ -1,5 +1,6 @@
 """Read what was handed in, in a clean child: lay out the notebook to grade, and draw the cases that are asked."""
 
+import ast
 import base64
 import json
 from dataclasses import asdict
@@ -9,7 +10,8 @@ from typing import Any
 from ee559.practicals.forbidding import Forbidden
 from ee559.practicals.wire import pack
 
-from ee559_course.grading.blueprint import Blueprint
+from ee559_course.grading.alignment import definitions
+from ee559_course.grading.blueprint import Blueprint, PlannedCell
 from ee559_course.grading.intake import parse
 from ee559_course.grading.run.task import Question, Step
 from ee559_course.practicals.hidden import HiddenTest
@@ -33,7 +35,7 @@ def read(given: dict[str, Any], scratch: Path) -> dict[str, Any]:
         return parsed
     tests, forbidden = hidden_tests(blueprint, scratch)
     steps = [
-        Step(cell["id"], cell["source"])
+        Step(cell["id"], cell["source"], stubs(cell["source"], blueprint.cells.get(cell["id"])))
         for cell in parsed["notebook"]["cells"]
         if cell["cell_type"] == "code" and cell["id"] not in tests
     ]
@@ -44,6 +46,14 @@ def read(given: dict[str, Any], scratch: Path) -> dict[str, Any]:
         "questions": [asdict(each) for each in questions],
         "forbidden": asdict(forbidden),
     }
+
+
+def stubs(source: str, planned: PlannedCell | None) -> list[str]:
+    """Return the names of the functions and classes in an answer's cell that are as they were released, unanswered."""
+    if planned is None or planned.cell_type != "code":
+        return []
+    as_released = {ast.dump(node) for node in definitions(planned.source) if "NotImplementedError" in ast.dump(node)}
+    return [node.name for node in definitions(source) if ast.dump(node) in as_released]
 
 
 def hidden_tests(blueprint: Blueprint, scratch: Path) -> tuple[dict[str, type[HiddenTest]], Forbidden]:

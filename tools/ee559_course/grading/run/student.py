@@ -13,7 +13,7 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -52,6 +52,7 @@ def serve(commands: BinaryIO, events: BinaryIO, scratch: Path) -> None:
         forbid(Forbidden(tuple(forbidden["operators"]), forbidden["autograd"], tuple(forbidden["functions"]))).keep()
     random.seed()
     np.random.seed()
+    sys.path.insert(0, "")  # as in Jupyter: a module that lies beside the notebook, or that a cell writes
     shell = make_shell(quiet)
     shell.screen = Screen((lambda output: None) if quiet else (lambda output: tell(show=output)))
     places = Places(shell)
@@ -71,7 +72,7 @@ def serve(commands: BinaryIO, events: BinaryIO, scratch: Path) -> None:
         shell.screen.begin()
         done: dict[str, Any] = {"done": "error"}
         with contextlib.suppress(BaseException), interrupt.allowed():  # Ctrl+C when the code had just ended, perhaps
-            done = _run(shell, command["run"])
+            done = _run(shell, command["run"], command.get("stubs", ()))
         if os.getpid() != own:  # a copy that the notebook forked, and that came out of its cell
             os._exit(0)
         places.ran(number)
@@ -83,8 +84,10 @@ def serve(commands: BinaryIO, events: BinaryIO, scratch: Path) -> None:
     answerer.end()
 
 
-def _run(shell: NotebookShell, source: str) -> dict[str, Any]:
+def _run(shell: NotebookShell, source: str, stubs: Sequence[str]) -> dict[str, Any]:
+    answers = {name: shell.user_ns[name] for name in stubs if name in shell.user_ns}  # in cells of the student's own
     error = run_cell(shell, source)
+    shell.user_ns.update(answers)
     return {"done": "ok"} if error is None else {"done": "error", "error": described(error)}
 
 

@@ -84,7 +84,8 @@ class _Run:
 
     def _do(self, step: Step, result: StepResult) -> None:
         result.status = "unfinished"
-        done, in_time = self._exchange({"run": step.source}, time.monotonic() + self._task.step_seconds, result.outputs)
+        run = {"run": step.source, "stubs": list(step.stubs)}
+        done, in_time = self._exchange(run, time.monotonic() + self._task.step_seconds, result.outputs)
         result.error = _read_error(done.get("error"))
         result.status = "interrupted" if not in_time else "ok" if done["done"] == "ok" else "error"
 

@@ -1,7 +1,7 @@
 """What a run of a submission is given and what it gives back: its cells and the questions to them, as JSON."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -15,10 +15,12 @@ class Step:
     Attributes:
         cell: its id.
         source: to run.
+        stubs: names that it defines as they were released, without an answer: one that came before stays.
     """
 
     cell: str
     source: str
+    stubs: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
