@@ -47,7 +47,7 @@ def course(tmp_path: Path) -> CourseFolder:
 
 def run(course: CourseFolder, *command: str) -> tuple[int, str]:
     done = CliRunner().invoke(app, [*command, "--course", str(course.root)])
-    return done.exit_code, " ".join(done.output.split())
+    return done.exit_code, " ".join((done.output or repr(done.exception)).split())
 
 
 def test_grading_the_old_form_is_refused_with_the_command_that_brings_it_up(course: CourseFolder) -> None:

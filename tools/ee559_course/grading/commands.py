@@ -114,12 +114,11 @@ def export(
         )
     path = made.write(to or _folder(course).root / f"{practical}-{platform}.csv")
     console.print(f"[green]✓[/] {len(made.exported)} grades in {path}", highlight=False)
-    for student, why in made.without_grade.items():
-        console.print(f"[yellow]![/] {escape(student)}: {escape(why)}", highlight=False)
-    for student in made.to_look_at:
-        console.print(f"[yellow]![/] {escape(student)}: exported, and to be looked at", highlight=False)
-    for warning in made.warnings:
-        console.print(f"[yellow]![/] {escape(warning)}", highlight=False)
+    said = [f"{student}: {why}" for student, why in made.without_grade.items()]
+    said += [f"{student}: exported, and to be looked at" for student in made.to_look_at]
+    for line in [*said, *made.warnings]:
+        as_text = os.fsencode(line).decode(errors="replace")  # an id may have bytes that are not UTF-8
+        console.print(f"[yellow]![/] {escape(as_text)}", highlight=False)
 
 
 @app.command()
