@@ -143,6 +143,24 @@ def test_killed_at_twenty_moments_the_gradebook_is_the_same_in_the_end(pool: Poo
     assert points[0] == points[1]
 
 
+def test_nothing_goes_on_when_the_grader_is_killed(tmp_path: Path) -> None:
+    course = course_at(tmp_path / "course")
+    for student in ("ada", "grace"):
+        hand_in(course, student, solved({"imports": "import time\nimport torch\nfrom torch import nn\ntime.sleep(60)"}))
+    command = [sys.executable, "-m", "ee559_course", "grade", "tiny", "--course", str(course.root), "--workers", "2"]
+    with subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE, text=True) as grader:
+        assert grader.stdout is not None
+        for line in grader.stdout:
+            if '"running"' in line:
+                break
+        started = psutil.Process(grader.pid).children(recursive=True)
+        while not any("fork_server" in command_of(each) for each in started):
+            started = psutil.Process(grader.pid).children(recursive=True)
+        grader.kill()
+    assert started
+    assert psutil.wait_procs(started, timeout=30)[1] == []
+
+
 @pytest.mark.usefixtures("warm")
 def test_second_run_grades_only_what_is_new_or_has_changed(tmp_path: Path) -> None:
     course = course_at(tmp_path / "course")
