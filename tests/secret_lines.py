@@ -4,7 +4,7 @@ from functools import cache
 
 import nbformat
 from ee559_course.paths import LECTURES, ROOT
-from ee559_course.practicals.source import read_source
+from ee559_course.practicals.source import REGION, practical_names, read_source
 
 
 @cache
@@ -16,8 +16,10 @@ def secrets_of(practical: str) -> frozenset[str]:
 
 @cache
 def what_everybody_reads() -> str:
-    """Join the lectures and the package, its practicals aside: a loop that stands there too gives nothing away."""
+    """Join the lectures, what practicals ask, the authors' guide, and the package without what checks hold."""
     cells = [cell for path in LECTURES.glob("*.ipynb") for cell in nbformat.read(path, as_version=4).cells]
     package = ROOT / "utils" / "ee559"
     modules = [path for path in package.rglob("*.py") if package / "practicals" not in path.parents]
-    return "\n".join([*(cell.source for cell in cells), *(path.read_text(encoding="utf-8") for path in modules)])
+    asked = [REGION.sub("", cell.source) for name in practical_names() for cell in read_source(name).notebook.cells]
+    texts = [path.read_text(encoding="utf-8") for path in (*modules, ROOT / "site" / "authors.md")]
+    return "\n".join([*(cell.source for cell in cells), *asked, *texts])

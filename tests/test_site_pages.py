@@ -78,7 +78,8 @@ def test_the_switch_shows_the_solution_and_rubric_of_one_practical_and_no_hidden
     assert "Rubric" in page
     assert "HiddenTest" not in page
     assert "NotImplementedError" not in page
-    assert [secret for secret in secrets_of("filters") & hidden if secret in page] == []
+    solution = "\n".join(cell.source for cell in source.notebook.cells)  # its lines may stand in a test as well
+    assert [secret for secret in secrets_of("filters") & hidden if secret in page and secret not in solution] == []
     texts = readable(tmp_path)
     assert [leak for name in practical_names() if name != "filters" for leak in leaks(texts, name)] == []
     del texts["solutions/filters.md"]
@@ -167,7 +168,7 @@ def test_2018_and_today_and_the_map_lead_to_lectures_and_parts(built_site: Path)
     changes = BeautifulSoup((built_site / "changes.html").read_text(encoding="utf-8"), "html.parser")
     assert len(changes.select("article li")) >= 2 * 20
     the_map = BeautifulSoup((built_site / "map.html").read_text(encoding="utf-8"), "html.parser")
-    assert "practicals/sizes.html#sizes-part-relu" in {link["href"] for link in the_map.select("article a")}
+    assert "practicals/sizes.html#sizes-part-field" in {link["href"] for link in the_map.select("article a")}
 
 
 def test_the_benchmarks_page_shows_the_last_run_of_each_with_its_machine_and_command(

@@ -102,6 +102,11 @@ def test_views_parameters_gradients_and_inference_leave_nothing_but_values() -> 
         came.add_(1)  # it is nobody else's
 
 
+def test_a_column_that_steps_over_others_crosses() -> None:
+    for column in (torch.ones(2, 2)[:1, :1].t(), torch.arange(6.0).reshape(3, 2)[:, 1:], torch.ones(4, 0)[:, :0]):
+        torch.testing.assert_close(unpack(pack(column)), column)
+
+
 def test_sizes_cross_as_tuples() -> None:
     assert same(crossed(torch.zeros(2, 3).shape), (2, 3))
 

@@ -97,8 +97,9 @@ def _pack_tensor(tensor: Tensor) -> Any:
     name = str(tensor.dtype).removeprefix("torch.")
     if name not in DTYPES:
         return {"foreign": f"Tensor of {name}"}
-    dense = tensor.detach().resolve_conj().resolve_neg().cpu().contiguous()
-    data = dense.reshape(-1).view(torch.uint8).numpy().tobytes()
+    dense = tensor.detach().resolve_conj().resolve_neg().cpu()
+    flat = torch.empty(dense.numel(), dtype=dense.dtype, device="cpu").copy_(dense.reshape(-1))
+    data = flat.view(torch.uint8).numpy().tobytes()
     return {"tensor": name, "size": list(dense.shape), "data": base64.b64encode(data).decode("ascii")}
 
 
