@@ -90,7 +90,7 @@ def test_a_solution_appears_in_the_built_site_and_is_gone_when_the_switch_is_off
     site = tmp_path / "site"
     build_site(site, SiteOptions(solutions=("sizes",), repository="ada/course"))
     assert "A solution" in (site / "practicals" / "sizes.html").read_text(encoding="utf-8")
-    assert "Rubric" in (site / "solutions" / "sizes.html").read_text(encoding="utf-8")
+    assert "Sample for 4 points" in (site / "solutions" / "sizes.html").read_text(encoding="utf-8")
     build_site(site)
     assert not (site / "solutions").exists()
     texts = readable(site)
