@@ -1,5 +1,6 @@
 """The students' bundle holds what they need and nothing secret, and works in a clean environment."""
 
+import builtins
 import gc
 import inspect
 import json
@@ -51,12 +52,13 @@ def test_no_file_of_the_bundle_has_a_line_of_a_solution_or_hidden_test(bundle: P
 def reachable(start: object) -> list[object]:
     """Collect what can be reached from an object by attributes, containers, closures and globals of our own modules."""
     found: dict[int, object] = {}
+    built_in = vars(builtins)  # this test run's own tools put things there
     waiting = [start]
     while waiting:
         each = waiting.pop()
         module = getattr(each, "__module__", None) or getattr(each, "__name__", "")
         foreign = (callable(each) or isinstance(each, ModuleType)) and not str(module).startswith("ee559.practicals")
-        if id(each) in found or foreign:
+        if id(each) in found or foreign or each is built_in:
             continue
         found[id(each)] = each
         waiting += gc.get_referents(each) if not isinstance(each, ModuleType) else vars(each).values()
