@@ -70,13 +70,12 @@ def try_answer(
     asked = tests or part.tests
     recorded = tuple(record(test) for test in asked) if checks else ()
     practical = Practical(source.name, source.version, source.forbidden, {}, recorded)
-    setattr(ee559.practicals, source.name, practical)  # what its notebook imports need not be released yet
     made = Trial()
     if checks:
         made.printed, made.ended = _in_a_fork(lambda: _check(source, answer, practical), made.printed, SECONDS)
     batches = [[(test, list(test.fixed())) for test in asked]]
     batches += [[(test, list(test.drawn(Draw(f"{k} {test.__name__}")))) for test in asked] for k in range(repeats)]
-    answered, ended = _in_a_fork(lambda: _answer(source, answer, batches), None, SECONDS * len(batches))
+    answered, ended = _in_a_fork(lambda: _answer(source, answer, practical, batches), None, SECONDS * len(batches))
     made.ended = made.ended or ended
     if answered is None:
         made.fixed = {test.id(): ended for test in asked}
@@ -118,7 +117,7 @@ def _import_what_notebooks_import() -> None:
 
 
 def _check(source: Source, answer: Answer, practical: Practical) -> dict[str, str]:
-    namespace = _run_cells(source, answer)
+    namespace = _run_cells(source, answer, practical)
     with contextlib.redirect_stdout(io.StringIO()):
         return {
             name: practical.judged(name, namespace[name]) if name in namespace else f"✗ {name} is not defined"
@@ -126,12 +125,14 @@ def _check(source: Source, answer: Answer, practical: Practical) -> dict[str, st
         }
 
 
-def _answer(source: Source, answer: Answer, batches: Sequence[Batch]) -> list[list[list[Answered]]]:
+def _answer(
+    source: Source, answer: Answer, practical: Practical, batches: Sequence[Batch]
+) -> list[list[list[Answered]]]:
     """Ask every case, where what is forbidden was never there; a test's cases end with the first that fails."""
     if source.forbidden != Forbidden():
         forbid(source.forbidden).keep()
     names = question_names()
-    namespace = _run_cells(source, answer)
+    namespace = _run_cells(source, answer, practical)
     return [[list(_answers(test, cases, namespace, names)) for test, cases in batch] for batch in batches]
 
 
@@ -165,7 +166,8 @@ def _faults(batch: Batch, answered: Sequence[Sequence[Answered]]) -> dict[str, s
     return found
 
 
-def _run_cells(source: Source, answer: Answer) -> dict[str, Any]:
+def _run_cells(source: Source, answer: Answer, practical: Practical) -> dict[str, Any]:
+    setattr(ee559.practicals, source.name, practical)  # what its notebook imports need not be released yet
     namespace: dict[str, Any] = {"__name__": "__main__"}
     torch.manual_seed(0)
     for cell in source.notebook.cells:
