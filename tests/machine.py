@@ -10,6 +10,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -76,6 +77,16 @@ def find_python(version: str) -> str | None:
     return None
 
 
+def _can_mount() -> bool:
+    """Try it; what is mounted is gone at once."""
+    if sys.platform != "linux" or shutil.which("mount") is None:
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], capture_output=True).returncode != 0:
+            return False
+        return subprocess.run(["umount", folder], capture_output=True).returncode == 0
+
+
 def _python(version: str) -> Requirement:
     packages = f"install the packages python{version} and python{version}-venv, or Python {version} in another way"
     return Requirement(f"Python {version}", packages, lambda: find_python(version) is not None)
@@ -111,6 +122,9 @@ FIXED_SCRATCH = Requirement(
     "scratch folder of fixed size",
     "allow user namespaces, or run the tests as root with the capability CAP_SYS_ADMIN",
     cache(lambda: probe().fixed_scratch),
+)
+MOUNTS = Requirement(
+    "right to mount a file system", "run the tests as root with the capability CAP_SYS_ADMIN", cache(_can_mount)
 )
 ROOT = Requirement("root", "run the tests as root", lambda: POSIX.is_here() and os.getuid() == 0)
 ORDINARY_USER = Requirement(

@@ -17,9 +17,8 @@ from course_copies import FULL, NEEDS_CONFINEMENT, course_at, hand_in, solved
 from ee559_course.grading.batch import Event, Options, grade
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.grading.pool import GradingError, Pool, PoolOptions, connect
-from machine import ORDINARY_USER
+from machine import MOUNTS, ORDINARY_USER
 
-AS_ROOT = pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root may mount")
 GRADE = """
 import json, sys
 from pathlib import Path
@@ -98,7 +97,7 @@ def test_folders_and_files_that_cannot_be_read_are_rows_and_the_others_are_grade
     }
 
 
-@AS_ROOT
+@pytest.mark.needs(MOUNTS)
 @NEEDS_CONFINEMENT
 def test_a_disk_that_fills_is_one_sentence_and_what_is_graded_stays(pool: Pool, tmp_path: Path) -> None:
     course = course_at(tmp_path / "course")
@@ -123,7 +122,7 @@ def test_a_disk_that_fills_is_one_sentence_and_what_is_graded_stays(pool: Pool, 
     assert [event.student for event in events if event.kind == "unchanged"] == ["ada"]
 
 
-@AS_ROOT
+@pytest.mark.needs(MOUNTS)
 def test_a_course_folder_that_may_only_be_read_is_one_sentence(tmp_path: Path) -> None:
     made = course_at(tmp_path / "made")
     hand_in(made, "ada", solved())
