@@ -64,7 +64,7 @@ class Room:
     folder: Path
     template: CourseFolder
 
-    def handed_in(self, name: str, practical: str, number: int = SIZE, first: int = 0) -> CourseFolder:
+    def submission(self, name: str, practical: str, number: int = SIZE, first: int = 0) -> CourseFolder:
         """Make a course folder with submissions that are not graded yet."""
         course = copy_course(self.template, self.folder / name)
         hand_in(course, practical, number, first)
@@ -84,7 +84,7 @@ def main() -> int:
 
 def _compare(room: Room) -> list[bool]:
     """Grade the class in each way; return whether the goals are reached."""
-    course = room.handed_in("class", PRACTICAL)
+    course = room.submission("class", PRACTICAL)
     print(f"{SIZE} submissions of {PRACTICAL} on two cores\n")
     print(f"{'seconds a submission':44}{'wall':>6}{'CPU':>7}{'ratio':>8}")
     stock, expected = _nbgrader(course, room.folder / "stock", COLD)
@@ -156,7 +156,7 @@ def _must_end(done: Run, root: Path, *fine: int) -> Run:
 
 def _once_started(room: Room, practical: str, workers: int, peak: Peak | None = None) -> Cost:
     """Grade a class and half of it again; return what a submission takes while the workers are busy."""
-    course = room.handed_in(f"{practical}-{workers}", practical, SIZE + MORE)
+    course = room.submission(f"{practical}-{workers}", practical, SIZE + MORE)
     done = _grade(course, workers, practical, peak)
     first, last = done.lines[FIRST], done.lines[FIRST + SIZE]
     seconds, cpu, own = (last[k] - first[k] for k in range(3))
@@ -165,7 +165,7 @@ def _once_started(room: Room, practical: str, workers: int, peak: Peak | None = 
 
 def _beyond(room: Room, practical: str, two: Cost) -> bool:
     """Print what grading costs beyond the students' own code; return whether it is little enough."""
-    own = _own_code(room.handed_in(f"{practical}-own", practical), practical)
+    own = _own_code(room.submission(f"{practical}-own", practical), practical)
     overhead = two.cpu - own
     print(f"overhead, {practical}: {overhead:.2f} CPU s a submission (limit {OVERHEAD:g}), ", end="")
     print(f"as two cores' wall time {2 * two.seconds - own:.2f} s; own code {own:.2f} CPU s", flush=True)
@@ -182,7 +182,7 @@ def _own_code(course: CourseFolder, practical: str) -> float:
 
 def _resubmit(room: Room) -> bool:
     """Print what one resubmission takes with stock nbgrader and with ours; return whether ours is fast enough."""
-    course = room.handed_in("once", PRACTICAL, 1, first=1)
+    course = room.submission("once", PRACTICAL, 1, first=1)
     _grade(course, 1)
     stock_root = room.folder / "once-stock"
     copy_course(course, stock_root, as_nbgrader_comes=True)
@@ -200,7 +200,7 @@ def _resubmit(room: Room) -> bool:
 
 def _train(room: Room) -> None:
     """Print the same for two right submissions of a practical in which networks are trained."""
-    course = room.handed_in("training", TRAINING, TRAINED, first=1)
+    course = room.submission("training", TRAINING, TRAINED, first=1)
     stock, expected = _nbgrader(course, room.folder / "training-stock", COLD, TRAINING, TRAINED)
     graded = copy_course(course, room.folder / "training-ours")
     done = _grade(graded, 2, TRAINING)

@@ -29,21 +29,21 @@ from pathlib import Path
 from classroom.clock import Run, run
 from classroom.memory import Peak
 from classroom.submissions import copy_course, hand_in, make_course
-from ee559_course.grading.blueprint import read_blueprint
-from ee559_course.grading.confinement import Limits
 from ee559_course.grading.course_folder import CourseFolder
-from ee559_course.grading.draws import course_secret
-from ee559_course.grading.gradebook import open_gradebook
-from ee559_course.grading.handing_over import Tasks, write_result
-from ee559_course.grading.intake import take_in
-from ee559_course.grading.log import write_log
-from ee559_course.grading.run.worker import Worker
+from ee559_course.grading.gradebook.database import open_gradebook
+from ee559_course.grading.gradebook.log import write_log
+from ee559_course.grading.gradebook.write import Tasks, write_result
+from ee559_course.grading.marking.seeds import course_secret
+from ee559_course.grading.plan.grading_plan import read_plan
+from ee559_course.grading.submissions.load import load_submission
+from ee559_course.grading.worker.worker import Worker
+from ee559_sandbox import Limits
 
 SUBMISSIONS, WORKERS = 2000, (2, 8, 64)
 GRADED = {"sizes": 36, "network": 8}  # real submissions
 TAKEN_APART = {"sizes": 24, "network": 4}  # those of them whose part in the grader's own process is timed
 HANDED_OVER = 100
-LARGEST_ERROR = 0.25
+MAX_ERROR = 0.25
 NEEDS_A_LOOK = 3
 
 
@@ -139,7 +139,7 @@ def _scale(folder: Path, practical: str) -> int:
         print(f"{outcome.workers_busy:15.0%}{outcome.grader_busy:14.0%}{workers * memory / 1024:7.1f} GiB")
     most = statistics.mean(seconds) / times.alone
     print(f"more than {most:.0f} workers make it no faster: the grader's own process is busy then\n", flush=True)
-    return int(abs(error) > LARGEST_ERROR)
+    return int(abs(error) > MAX_ERROR)
 
 
 def _grade(course: CourseFolder, practical: str) -> tuple[Run, float]:
@@ -183,9 +183,9 @@ def _take_apart(course: CourseFolder, practical: str) -> tuple[dict[str, float],
     Returns:
         The mean seconds of each part, and the mean sizes of what goes to a worker and comes back.
     """
-    blueprint = read_blueprint(course, practical)
+    plan = read_plan(course, practical)
     folder = course.grading(practical)
-    tasks, parts = Tasks(blueprint, course_secret(course)), _Parts()
+    tasks, parts = Tasks(plan, course_secret(course)), _Parts()
     students = [f"student-{number:04}" for number in range(TAKEN_APART[practical])]
     worker, results = Worker(Limits()), {}
     with open_gradebook(course) as gradebook:
@@ -193,13 +193,13 @@ def _take_apart(course: CourseFolder, practical: str) -> tuple[dict[str, float],
             parts.found.clear()
             for student in students:
                 with parts.time("read"):
-                    handed_in = take_in(course, student, practical)
-                    task = tasks.of(handed_in)
+                    submission = load_submission(course, student, practical)
+                    task = tasks.of(submission)
                 if not again:
                     results[student] = (len(task), worker.run(task))
                 with parts.time("write"):
                     graded = json.loads(results[student][1])
-                    record = write_result(course, gradebook, blueprint, handed_in, graded)
+                    record = write_result(course, gradebook, plan, submission, graded)
                 with parts.time("log and record"):
                     write_log(folder, record, graded["statuses"])
                     record.write(folder)

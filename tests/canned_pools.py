@@ -9,8 +9,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from unittest.mock import patch
 
-from ee559_course.grading import batch
-from ee559_course.grading.pool import Pool, PoolOptions
+from ee559_course.grading.batch import grade as batch
+from ee559_course.grading.batch.workers import Pool, WorkerOptions
 
 
 def _path(folder: Path, task: str) -> Path:
@@ -51,7 +51,7 @@ def grading_on(pool: Pool | Keeping | Canned) -> Iterator[None]:
     """Let `grade` use a pool, which stays when it is done, rather than start one, which takes seconds."""
 
     @contextlib.contextmanager
-    def connect(options: PoolOptions) -> Iterator[Pool | Keeping | Canned]:
+    def connect(options: WorkerOptions) -> Iterator[Pool | Keeping | Canned]:
         yield pool
 
     with patch.object(batch, "connect", connect):

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from ee559_course.grading.confinement import find_shut_folder
 from ee559_course.paths import ROOT
+from ee559_sandbox import find_shut_folder
 
 ORDINARY = 60_123
 CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 0x1000, 0x4000, 0x40000

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from ee559_course.grading.confinement import (
+from ee559_sandbox import (
     Cgroup,
     Confinement,
     Limits,
     confine,
     find_usage,
-    kill_all,
+    kill_process_tree,
     make_scratch,
     prepare_server,
     probe,
@@ -77,7 +77,7 @@ def run(order: dict[str, Any], root: Path) -> dict[str, Any]:
             answer["spared"] = len(find_living())
         answer["processes"] = len(group.processes())
         began = time.perf_counter()
-        ended = kill_all(child, group)
+        ended = kill_process_tree(child, group)
         answer |= {"kill_seconds": time.perf_counter() - began, "ended": asdict(ended)}
         answer |= {"peak": group.peak_bytes(), "killed_for_memory": group.nb_killed_for_memory()}
     remove_scratch(scratch)

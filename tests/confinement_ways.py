@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from confinement_roles import become, own, temporary_folder
-from ee559_course.grading.confinement import (
+from ee559_sandbox import (
     Confinement,
     Limits,
     cgroup_home,

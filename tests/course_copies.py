@@ -8,8 +8,8 @@ from tempfile import mkdtemp
 
 import nbformat
 import pytest
-from ee559_course.grading.blueprint import read_blueprint
 from ee559_course.grading.course_folder import CourseFolder
+from ee559_course.grading.plan.grading_plan import read_plan
 from ee559_course.paths import ROOT
 from ee559_course.practicals.recording import recorded
 from ee559_course.practicals.source import REGION, STUB, Source, is_answer, read_source
@@ -32,7 +32,7 @@ def template() -> Path:
     config = CourseFolder(root).config
     done = NbGraderAPI(config=config).generate_assignment("tiny", force=True, create=True)
     assert done["success"], done
-    read_blueprint(CourseFolder(root), "tiny")  # which takes seconds too
+    read_plan(CourseFolder(root), "tiny")  # which takes seconds too
     return root
 
 

@@ -19,8 +19,8 @@ from tempfile import mkdtemp
 import nbformat
 from confinement_roles import become, own
 from course_copies import course_at, solved
-from ee559_course.grading.blueprint import Blueprint, read_blueprint
-from ee559_course.grading.confinement import Limits
+from ee559_course.grading.plan.grading_plan import GradingPlan, read_plan
+from ee559_sandbox import Limits
 
 FOLDER = Path(__file__).with_name("forged")
 FIRST = "from torch.nn import functional as F"
@@ -29,7 +29,7 @@ LIMITS = Limits(cpu_seconds=60)
 SECONDS_A_CELL = 20.0
 PROGRAM = """
 import json, sys
-from ee559_course.grading.run.worker import run_submission
+from ee559_course.grading.worker.worker import run_submission
 
 settings = sys.stdin.readline()
 for task in sys.stdin:
@@ -110,8 +110,8 @@ def _forged(kind: str, entry: dict[str, object]) -> Forged:
 
 
 @cache
-def _blueprint() -> Blueprint:
-    return read_blueprint(course_at(Path(mkdtemp(prefix="forged-")) / "course"), "tiny")
+def _plan() -> GradingPlan:
+    return read_plan(course_at(Path(mkdtemp(prefix="forged-")) / "course"), "tiny")
 
 
 def run_forged(chosen: Sequence[Forged], ordinary: bool) -> Iterator[tuple[Forged, Result]]:
@@ -121,8 +121,8 @@ def run_forged(chosen: Sequence[Forged], ordinary: bool) -> Iterator[tuple[Forge
         chosen: of the bank.
         ordinary: whether the worker belongs to an ordinary user, even if we are root.
     """
-    blueprint = _blueprint()
-    common = {"blueprint": blueprint.to_json(), "files": blueprint.files, "cell_seconds": SECONDS_A_CELL}
+    plan = _plan()
+    common = {"plan": plan.to_json(), "files": plan.files, "cell_seconds": SECONDS_A_CELL}
     home = Path(mkdtemp(prefix="forged-home-"))
     other = ordinary and os.geteuid() == 0
     if other:

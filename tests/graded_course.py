@@ -24,7 +24,8 @@ import torch
 from course_copies import course_at, solution, template, tiny
 from ee559.practicals.practical import Practical
 from ee559_course.grading.course_folder import CourseFolder
-from ee559_course.grading.record import Record, TestMark
+from ee559_course.grading.gradebook.record import Record
+from ee559_course.grading.marking.test_mark import TestMark
 from ee559_course.practicals.answer_bank import Answer, load_answers
 from ee559_course.practicals.release import full_notebook
 from nbformat import NotebookNode

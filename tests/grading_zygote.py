@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from canned_pools import Canned, grading_on
-from ee559_course.grading.batch import Options, grade
+from ee559_course.grading.batch.grade import Options, grade
 from ee559_course.grading.course_folder import CourseFolder
 
 

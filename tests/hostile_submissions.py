@@ -60,9 +60,11 @@ HOSTILE = (
     refused("overwrites the gradebook", "return open('COURSE/gradebook.db', 'r+b').write(b'0' * 100)"),
     refused("deletes the sources", "import shutil", "return shutil.rmtree('COURSE/solutions')"),
     refused("reads the hidden tests", "return open('COURSE/solutions/tiny/hidden_tests.py').read(10)"),
-    refused("reads the blueprint", "return open('COURSE/grading/tiny/blueprint.json').read(10)"),
+    refused("reads the plan", "return open('COURSE/grading/tiny/plan.json').read(10)"),
     refused("reads another submission", "import os", "return os.listdir('COURSE/submitted')"),
-    refused("reads the repository's sources", "return open('REPOSITORY/tools/ee559_course/grading/judging.py').read()"),
+    refused(
+        "reads the repository's sources", "return open('REPOSITORY/tools/ee559_course/grading/marking/judge.py').read()"
+    ),
     refused("reads the secret of the draws", "return open('COURSE/grading/secret', 'rb').read()"),
     refused("reads the users' passwords", "return open('/etc/shadow').read()"),
     refused(

@@ -21,8 +21,8 @@ import pytest
 from confinement_roles import can_play_ordinary_user
 from ee559.training import select_device
 from ee559_course.browser import find_chromium
-from ee559_course.grading.confinement import probe
-from ee559_course.grading.confinement.model import LANDLOCK_FILES
+from ee559_sandbox import probe
+from ee559_sandbox.model import LANDLOCK_FILES
 from firefox import find_firefox
 
 

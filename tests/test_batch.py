@@ -20,13 +20,14 @@ import pytest
 from canned_pools import Keeping, grading_on
 from course_copies import FULL, NEEDS_CONFINEMENT, course_at, hand_in, released, solved
 from ee559_course.cli import app
-from ee559_course.grading.batch import Event, Options, grade
+from ee559_course.grading.batch.grade import Event, Options, grade
+from ee559_course.grading.batch.workers import Pool, WorkerOptions, connect
 from ee559_course.grading.course_folder import CourseFolder
-from ee559_course.grading.draws import course_secret
-from ee559_course.grading.file_names import file_name
-from ee559_course.grading.gradebook import open_gradebook, write_marks
-from ee559_course.grading.pool import GradingError, Pool, PoolOptions, connect
-from ee559_course.grading.record import read_records
+from ee559_course.grading.errors import GradingError
+from ee559_course.grading.gradebook.database import open_gradebook, write_marks
+from ee559_course.grading.gradebook.file_names import file_name
+from ee559_course.grading.gradebook.record import read_records
+from ee559_course.grading.marking.seeds import course_secret
 from ee559_course.practicals.source import ReleaseError
 from typer.testing import CliRunner
 
@@ -44,7 +45,7 @@ ZYGOTE = Path(__file__).with_name("grading_zygote.py")
 @pytest.fixture(scope="module")
 def pool() -> Iterator[Pool]:
     """Start workers once: they are not what is tested here."""
-    with connect(PoolOptions(workers=2)) as started:
+    with connect(WorkerOptions(workers=2)) as started:
         yield started
 
 
@@ -110,7 +111,7 @@ def test_killed_at_twenty_moments_the_gradebook_is_the_same_in_the_end(pool: Poo
         (course.root / "grading" / "secret").write_bytes(b"the same draws in both")
     with grading_on(Keeping(pool, tmp_path / "results")):
         grade(whole, "tiny", Options(), no_one)
-        grade(killed, "tiny", Options(students=["broken"]), no_one)  # makes its blueprint
+        grade(killed, "tiny", Options(students=["broken"]), no_one)  # makes its plan
     draw = random.Random(0)
     command = [sys.executable, str(ZYGOTE), str(killed.root), str(tmp_path / "results")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as zygote:
@@ -259,7 +260,7 @@ def test_a_gradebook_that_somebody_else_keeps_open_is_one_sentence(
 ) -> None:
     course = course_at(tmp_path / "course")
     hand_in(course, "ada", solved())
-    monkeypatch.setattr("ee559_course.grading.gradebook.SECONDS_TO_WAIT", 0.2)
+    monkeypatch.setattr("ee559_course.grading.gradebook.database.SECONDS_TO_WAIT", 0.2)
     other = sqlite3.connect(course.gradebook_file)
     with contextlib.closing(other):
 
@@ -317,7 +318,7 @@ def test_worker_that_dies_is_replaced_and_its_submission_tried_again(tmp_path: P
             worker.kill()
             killed.append(worker.pid)
 
-    records = grade(course, "tiny", Options(pool=PoolOptions(workers=2)), kill_a_worker)
+    records = grade(course, "tiny", Options(pool=WorkerOptions(workers=2)), kill_a_worker)
     assert killed
     assert [record.points for record in records] == [FULL] * 6
 
@@ -436,7 +437,7 @@ def test_a_test_that_misses_a_name_says_what_went_wrong_in_its_cell(tmp_path: Pa
 
 
 def test_the_graders_own_process_has_neither_torch_nor_nbgrader() -> None:
-    program = "import sys, ee559_course.grading.batch; print({'torch', 'nbgrader'} & set(sys.modules))"
+    program = "import sys, ee559_course.grading.batch.grade; print({'torch', 'nbgrader'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

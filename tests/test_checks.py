@@ -143,8 +143,8 @@ def test_a_function_that_raises_is_reported_and_not_raised(capsys: pytest.Captur
         ({"weight": 1, "bias": 1}, {"weight": 1}, "expected no bias"),
     ],
 )
-def test_practicals_say_what_was_expected_and_under_which_name(came: object, expected: object, words: str) -> None:
-    assert words in str(difference(came, expected, show=True, dtype=False))
+def test_practicals_say_what_was_expected_and_under_which_name(actual: object, expected: object, words: str) -> None:
+    assert words in str(difference(actual, expected, show=True, dtype=False))
 
 
 @pytest.mark.parametrize(
@@ -158,8 +158,8 @@ def test_practicals_say_what_was_expected_and_under_which_name(came: object, exp
         ((2, [3.0]), [2, (3,)]),
     ],
 )
-def test_without_dtypes_values_are_compared_as_closely_as_float32_can(came: object, expected: object) -> None:
-    assert difference(came, expected, dtype=False) is None
+def test_without_dtypes_values_are_compared_as_closely_as_float32_can(actual: object, expected: object) -> None:
+    assert difference(actual, expected, dtype=False) is None
 
 
 @pytest.mark.parametrize(
@@ -174,5 +174,5 @@ def test_without_dtypes_values_are_compared_as_closely_as_float32_can(came: obje
         ("1", 1),
     ],
 )
-def test_what_differs_is_told_whatever_the_dtype(came: object, expected: object) -> None:
-    assert difference(came, expected, dtype=False) is not None
+def test_what_differs_is_told_whatever_the_dtype(actual: object, expected: object) -> None:
+    assert difference(actual, expected, dtype=False) is not None

@@ -15,14 +15,15 @@ import psutil
 import pytest
 from confinement_roles import become
 from course_copies import FULL, NEEDS_CONFINEMENT, course_at, hand_in, solved
-from ee559_course.grading.batch import Event, Options, grade
-from ee559_course.grading.pool import GradingError, PoolOptions, connect
+from ee559_course.grading.batch.grade import Event, Options, grade
+from ee559_course.grading.batch.workers import WorkerOptions, connect
+from ee559_course.grading.errors import GradingError
 from machine import LINUX, OPENSSL
 
 BIN = Path(sys.executable).parent
 UNCONFINED = (
-    "import ee559_course.grading.run.worker as worker\n"
-    "from ee559_course.grading.confinement import Confinement\n"
+    "import ee559_course.grading.worker.worker as worker\n"
+    "from ee559_sandbox import Confinement\n"
     "worker.probe = Confinement\n"
 )
 SECONDS_TO_START = 120
@@ -133,7 +134,7 @@ def test_a_worker_on_which_nothing_confines_ends_it_before_anything_runs(cluster
 def test_an_open_scheduler_is_refused_with_what_to_do() -> None:
     with (
         pytest.raises(GradingError, match=r"tcp://127.0.0.1:1 is not encrypted.*ee559 cluster-keys keys.yaml"),
-        connect(PoolOptions(scheduler="tcp://127.0.0.1:1")),
+        connect(WorkerOptions(scheduler="tcp://127.0.0.1:1")),
     ):
         pass
 
@@ -141,7 +142,7 @@ def test_an_open_scheduler_is_refused_with_what_to_do() -> None:
 def test_without_keys_it_is_said_how_to_make_some() -> None:
     with (
         pytest.raises(GradingError, match=r"no keys for tls://127.0.0.1:1.*ee559 cluster-keys keys.yaml"),
-        connect(PoolOptions(scheduler="tls://127.0.0.1:1")),
+        connect(WorkerOptions(scheduler="tls://127.0.0.1:1")),
     ):
         pass
 
@@ -205,6 +206,6 @@ def test_a_grading_on_this_machine_opens_no_door(tmp_path: Path) -> None:
         mine = sockets_of(psutil.Process())
         found.update((mine - before) & doors_that_another_user_finds())
 
-    grade(course, "tiny", Options(pool=PoolOptions(workers=1)), look)
+    grade(course, "tiny", Options(pool=WorkerOptions(workers=1)), look)
     assert looks.count("graded") == 2  # the second submission is under way when the first is graded
     assert not found

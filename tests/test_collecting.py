@@ -13,8 +13,8 @@ from pathlib import Path
 import nbformat
 import pytest
 from course_copies import solved
-from ee559_course.grading import collecting
-from ee559_course.grading.collecting import ArchiveError, check_archive
+from ee559_course.grading.submissions import collect as collecting
+from ee559_course.grading.submissions.collect import ArchiveError, check_archive
 from ee559_course.paths import ROOT
 
 
@@ -121,7 +121,7 @@ def test_links_in_an_archive_are_refused(tmp_path: Path) -> None:
 
 
 def test_bomb_is_refused_before_it_is_extracted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(collecting, "MOST_BYTES", 1_000_000)
+    monkeypatch.setattr(collecting, "MAX_BYTES", 1_000_000)
     path = tmp_path / "bomb.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("zeros", bytes(20_000_000))

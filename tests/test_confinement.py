@@ -18,8 +18,8 @@ import psutil
 import pytest
 from confinement_ways import WAYS, Server, Way, make_order, make_servers
 from confinement_world import PROCESS_NAME, World
-from ee559_course.grading.confinement import Cgroup, Confinement, Limits, cgroup_home, probe
-from ee559_course.grading.confinement.model import LANDLOCK_SIGNALS
+from ee559_sandbox import Cgroup, Confinement, Limits, cgroup_home, probe
+from ee559_sandbox.model import LANDLOCK_SIGNALS
 from honest_acts import HONEST, PROGRAMS, SLOW
 from hostile_acts import ACTS, AGAINST_PARENT, MAY_BE_CLOSED, NEEDS_ROOT
 from machine import CGROUP, LANDLOCK, ROLES, X86_64
@@ -318,7 +318,7 @@ def test_left_over_groups_are_removed(found: Confinement) -> None:
 
     code = (
         "import json, os, sys\n"
-        "from ee559_course.grading.confinement import *\n"
+        "from ee559_sandbox import *\n"
         "found = Confinement.from_dict(json.loads(sys.argv[1]))\n"
         "manager = cgroup_home(found)\n"
         "home = manager.__enter__()\n"

@@ -18,7 +18,7 @@ from typing import TypeVar
 import pytest
 from confinement_roles import temporary_folder
 from ee559_course.cli import app
-from ee559_course.grading.confinement import (
+from ee559_sandbox import (
     Cgroup,
     Confinement,
     Ended,
@@ -27,16 +27,16 @@ from ee559_course.grading.confinement import (
     default_readable,
     find_shut_folder,
     find_usage,
-    kill_all,
+    kill_process_tree,
     make_scratch,
     probe,
     remove_scratch,
     server_command,
     server_environment,
 )
-from ee559_course.grading.confinement import seccomp as filters
-from ee559_course.grading.confinement.seccomp import ALLOW, ERRNO, KILL, Instruction, assemble
-from ee559_course.grading.confinement.syscalls import BOTH, LAST_KNOWN, X86_64_ONLY, number_of
+from ee559_sandbox import seccomp as filters
+from ee559_sandbox.seccomp import ALLOW, ERRNO, KILL, Instruction, assemble
+from ee559_sandbox.syscalls import BOTH, LAST_KNOWN, X86_64_ONLY, number_of
 from machine import LINUX
 from typer.testing import CliRunner
 
@@ -195,8 +195,8 @@ def test_probe_is_quick_and_the_same_again() -> None:
 @pytest.mark.needs(LINUX)
 def test_a_folder_of_fixed_size_is_not_promised_where_it_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no mount is allowed, the rest holds as before, and the report says what is missing."""
-    module: ModuleType = sys.modules["ee559_course.grading.confinement.probe"]
-    broken = "import ee559_course.grading.confinement.child as child; child.fix_size = None; "
+    module: ModuleType = sys.modules["ee559_sandbox.probe"]
+    broken = "import ee559_sandbox.child as child; child.fix_size = None; "
     found = probe()
     monkeypatch.setattr(module, "TRIAL", module.TRIAL.replace("from ", broken + "from ", 1))
     without = probe()
@@ -208,7 +208,7 @@ def test_a_folder_of_fixed_size_is_not_promised_where_it_cannot_be_made(monkeypa
 
 @pytest.mark.parametrize("wrong", ["another system", "no folder", "a broken bwrap", "a mute Python"])
 def test_probe_never_raises(wrong: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    module: ModuleType = sys.modules["ee559_course.grading.confinement.probe"]
+    module: ModuleType = sys.modules["ee559_sandbox.probe"]
     found = probe()
     if wrong == "another system":
         monkeypatch.setattr(module, "LINUX", False)
@@ -237,7 +237,7 @@ def test_no_group_where_there_is_no_cgroup() -> None:
 
 
 def as_a_server(act: Callable[..., T], *arguments: object) -> T:
-    """Call it in a process that has no other child: `kill_all` spares none, nor what other tests have started."""
+    """Call it in a process that has no other child: `kill_process_tree` spares none, not even other tests'."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(act, *arguments).result()
 
@@ -247,7 +247,7 @@ def end_a_child_that_ended_itself(collected: bool) -> Ended:
     if child == 0:
         os._exit(7)
     os.waitid(os.P_PID, child, os.WEXITED | (0 if collected else os.WNOWAIT))
-    return kill_all(child)
+    return kill_process_tree(child)
 
 
 @pytest.mark.needs(LINUX)
@@ -294,7 +294,7 @@ def use_and_end_a_child(folder: Path) -> tuple[Usage, Ended]:
         time.sleep(60)
         os._exit(0)
     os.read(reading, 1)
-    return find_usage(folder, child, Limits()), kill_all(child)
+    return find_usage(folder, child, Limits()), kill_process_tree(child)
 
 
 @pytest.mark.needs(LINUX)

@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from ee559_course.grading.canvas import is_formula, no_formula
 from ee559_course.grading.course_folder import CourseFolder
-from ee559_course.grading.exports import export_grades
+from ee559_course.grading.lms.canvas import is_formula, no_formula
+from ee559_course.grading.lms.exports import export_grades
 from ee559_course.practicals.source import ReleaseError
 from graded_course import FORMULA, GRADED, NAMES, SCRIPT, ZOE, make_course
 

@@ -13,9 +13,9 @@ from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from course_copies import tiny
 from ee559_course.grading.course_folder import CourseFolder
-from ee559_course.grading.feedback import write_feedback
-from ee559_course.grading.record import record_path
-from ee559_course.grading.student_cells import plain, without_places, words
+from ee559_course.grading.gradebook.record import record_path
+from ee559_course.grading.pages.feedback import write_feedback
+from ee559_course.grading.pages.student_cells import plain, without_places, words
 from graded_course import FORMULA, GRADED, PIXEL, SCRIPT, ZOE, all_that_is_hidden, make_course
 from machine import POSIX
 from nbformat.v4 import new_code_cell, new_notebook, new_output

@@ -119,10 +119,10 @@ def test_forbidden_autograd_gives_no_gradient(way: str) -> None:
     x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
     with forbid(Forbidden(autograd=True)):
         try:
-            came = GRADIENTS[way](x)
+            actual = GRADIENTS[way](x)
         except RuntimeError:
-            came = None
-    assert came is None or not torch.equal(torch.as_tensor(came), 2 * x)  # type: ignore[arg-type]
+            actual = None
+    assert actual is None or not torch.equal(torch.as_tensor(actual), 2 * x)  # type: ignore[arg-type]
     assert torch.equal(torch.autograd.grad((x * x).sum(), x)[0], 2 * x)
 
 

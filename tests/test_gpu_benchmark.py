@@ -303,13 +303,13 @@ def test_without_a_gpu_a_sentence_is_said_and_a_recording_stays(
 
 
 def test_the_command_passes_the_chosen_device_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    came: list[object] = []
+    actual: list[object] = []
     monkeypatch.setattr(gpu, "select_device", lambda: torch.device("mps"))
-    monkeypatch.setattr(gpu, "record", lambda *arguments: came.extend(arguments) or 0)
+    monkeypatch.setattr(gpu, "record", lambda *arguments: actual.extend(arguments) or 0)
     for name in ("COMPILE_THREADS", "FORCE_DISABLE_CACHES"):
         monkeypatch.setenv(f"TORCHINDUCTOR_{name}", "1")  # set here, so that they are taken back
     assert gpu.main(["--out", str(tmp_path / "gpu.json"), "--seconds", "5"]) == 0
-    assert came == [tmp_path / "gpu.json", torch.device("mps"), setting.Sizes(), 5.0]
+    assert actual == [tmp_path / "gpu.json", torch.device("mps"), setting.Sizes(), 5.0]
 
 
 def test_a_short_run_is_never_written_where_recordings_are(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,12 +11,15 @@ from pathlib import Path
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from ee559_course.course_settings import nbgrader_config
 from ee559_course.paths import ROOT
 from ee559_course.practicals.source import is_answer, read_source
 from formgrader import formgrader, give_points
+from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.api import Gradebook
 from playwright.sync_api import Browser, expect
 from secret_lines import secrets_of
+from traitlets import import_item
 
 MET = """
 def unseen(length, kernel_size, stride, padding):
@@ -107,9 +110,9 @@ def test_words_are_graded_by_hand_in_the_browser(another: Path, browser: Browser
 def test_feedback_has_points_and_messages_and_no_hidden_test(course: Path) -> None:
     nbgrader(course, "generate_feedback", "sizes", "--force")
     source = read_source("sizes")
-    handed_in = "\n".join(cell.source for cell in source.notebook.cells)
+    submission = "\n".join(cell.source for cell in source.notebook.cells)
     tests = secrets_of("sizes") & {line.strip() for line in source.code.splitlines()}
-    hidden = {line for line in tests if line not in handed_in}
+    hidden = {line for line in tests if line not in submission}
     assert hidden
     for student in STUDENTS:
         page = (course / "feedback" / student / "sizes" / "sizes.html").read_text(encoding="utf-8")
@@ -122,13 +125,13 @@ def test_feedback_has_points_and_messages_and_no_hidden_test(course: Path) -> No
     assert "It looks like this: the windows" in told
 
 
-@pytest.mark.parametrize(("program", "threads"), [("/x/bin/nbgrader", "1"), ("/x/jupyterlab/__main__.py", "None")])
-def test_settings_for_grading_leave_other_programs_kernels_as_they_are(root: Path, program: str, threads: str) -> None:
-    load = (
-        "import os, sys; sys.argv[0] = sys.argv[1]; from traitlets.config import PyFileConfigLoader as L; "
-        "L('nbgrader_config.py', path=sys.argv[2]).load_config(); print(os.environ.get('OMP_NUM_THREADS'))"
-    )
-    env = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-    command = [sys.executable, "-c", load, program, str(root)]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == threads
+def test_nbgraders_own_autograder_runs_notebooks_on_one_thread_and_changes_nothing_for_other_programs(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    config = nbgrader_config(root)
+    step = import_item(next(str(each) for each in config.Autograde.autograde_preprocessors if "Execute" in str(each)))
+    shows_threads = new_notebook(cells=[new_code_cell("import os\nos.environ['OMP_NUM_THREADS']")])
+    notebook, _ = step(config=config, kernel_name="ee559").preprocess(shows_threads, {"metadata": {"path": str(root)}})
+    assert notebook.cells[0].outputs[0].data["text/plain"] == "'1'"
+    assert "OMP_NUM_THREADS" not in os.environ

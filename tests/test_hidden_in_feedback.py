@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 from course_copies import NEEDS_CONFINEMENT, course_at, hand_in, solved, tiny
-from ee559_course.grading.batch import Options, grade
+from ee559_course.grading.batch.grade import Options, grade
+from ee559_course.grading.batch.workers import WorkerOptions
 from ee559_course.grading.course_folder import CourseFolder
-from ee559_course.grading.feedback import write_feedback
-from ee559_course.grading.pool import PoolOptions
-from ee559_course.grading.record import read_records
+from ee559_course.grading.gradebook.record import read_records
+from ee559_course.grading.pages.feedback import write_feedback
 from machine import LINUX
 
 pytestmark = NEEDS_CONFINEMENT
@@ -68,7 +68,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CourseFolder]:
         hand_in(made, f"leak-{number}", solved({"double": source, **UNCHECKED}))
     said = f"{LEARN}def double(x):\n    raise ValueError(learn(x).encode().hex())\n"
     hand_in(made, "raises", solved({"double": said, **UNCHECKED}))
-    grade(made, "tiny", Options(pool=PoolOptions(workers=1)), lambda event: None)
+    grade(made, "tiny", Options(pool=WorkerOptions(workers=1)), lambda event: None)
     write_feedback(made, "tiny")
     yield made
 
@@ -133,5 +133,5 @@ def test_the_memory_of_a_process_that_answers_holds_nothing_that_the_authors_kee
     words = sorted(tiny().secrets(), key=len)[-12:]
     search = SEARCH.replace("WORDS", repr([word.encode()[::-1].hex() for word in words]))
     hand_in(course, "searches", solved({"double": search, **UNCHECKED, "smooth": "", "shift": ""}))
-    (record,) = grade(course, "tiny", Options(pool=PoolOptions(workers=1)), lambda event: None)
+    (record,) = grade(course, "tiny", Options(pool=WorkerOptions(workers=1)), lambda event: None)
     assert record.tests[0].message.endswith(f"raised ValueError: [{len(words)}] are there"), record

@@ -55,8 +55,8 @@ class DoubledValues(HiddenTest):
         return {"output": output, "shape": list(output.shape)}
 
     @staticmethod
-    def facts(came: Any, x: Tensor) -> object:
-        return {"as many values as there were": came["shape"] == list(x.shape), "output": came["output"]}
+    def facts(actual: Any, x: Tensor) -> object:
+        return {"as many values as there were": actual["shape"] == list(x.shape), "output": actual["output"]}
 
     @staticmethod
     def expected(x: Tensor) -> object:
@@ -171,8 +171,8 @@ def test_a_draw_leaves_torchs_own_random_numbers_alone() -> None:
         (7, "double(x=tensor([2.])): this cannot be judged: got an int"),
     ],
 )
-def test_a_verdict_is_the_first_difference_in_a_sentence(came: object, words: str | None) -> None:
-    wrong = DoubledValues.verdict(came, {"x": torch.tensor([2.0])})
+def test_a_verdict_is_the_first_difference_in_a_sentence(actual: object, words: str | None) -> None:
+    wrong = DoubledValues.verdict(actual, {"x": torch.tensor([2.0])})
     assert wrong is None if words is None else words in str(wrong)
 
 

@@ -16,10 +16,10 @@ import psutil
 import pytest
 from confinement_roles import become, own
 from course_copies import FULL, NEEDS_CONFINEMENT, course_at, hand_in, solved
-from ee559_course.grading.confinement import Limits
 from ee559_course.grading.course_folder import CourseFolder
-from ee559_course.grading.record import Record, read_records
+from ee559_course.grading.gradebook.record import Record, read_records
 from ee559_course.paths import ROOT
+from ee559_sandbox import Limits
 from hostile_submissions import HONEST, HOSTILE, LOST, Hostile
 from machine import ORDINARY_USER
 from nbformat import NotebookNode
@@ -32,13 +32,13 @@ PROGRAM = f"""
 if __name__ == "__main__":  # the workers import this as well, and need nothing of it
     import sys
     from pathlib import Path
-    from ee559_course.grading.batch import Options, grade
-    from ee559_course.grading.confinement import Limits
+    from ee559_course.grading.batch.grade import Options, grade
+    from ee559_sandbox import Limits
     from ee559_course.grading.course_folder import CourseFolder
-    from ee559_course.grading.pool import PoolOptions
+    from ee559_course.grading.batch.workers import WorkerOptions
 
     sys.stdin.readline()
-    pool = PoolOptions(workers=2, limits={LIMITS})
+    pool = WorkerOptions(workers=2, limits={LIMITS})
     grade(CourseFolder(Path(sys.argv[1])), "tiny", Options(pool=pool), lambda event: None)
 """
 MACHINE = HOSTILE[: [hostile.name for hostile in HOSTILE].index("replaces what compares tensors")]

@@ -86,8 +86,8 @@ def test_windows_compute_what_torch_computes(page: Page, tmp_path: Path) -> None
             assert compute(page, "windows", "fault", n, settings), settings
             continue
         assert compute(page, "windows", "fault", n, settings) == "", settings
-        came = compute(page, "windows", "apply", x.flatten().tolist(), n, w.flatten().tolist(), settings)
-        torch.testing.assert_close(torch.tensor(came, dtype=torch.double), wanted.flatten())
+        actual = compute(page, "windows", "apply", x.flatten().tolist(), n, w.flatten().tolist(), settings)
+        torch.testing.assert_close(torch.tensor(actual, dtype=torch.double), wanted.flatten())
         checked += 1
     assert checked > 100
 
@@ -98,8 +98,8 @@ def test_filters_compute_what_torch_computes(size: int, page: Page, tmp_path: Pa
     torch.manual_seed(size)
     for _ in range(20):
         x, w = torch.randint(256, (1, 1, 28, 28)).double(), torch.randn(1, 1, size, size).double()
-        came = compute(page, "filters", "correlate", x.flatten().tolist(), 28, w.flatten().tolist())
-        torch.testing.assert_close(torch.tensor(came, dtype=torch.double), F.conv2d(x, w).flatten())
+        actual = compute(page, "filters", "correlate", x.flatten().tolist(), 28, w.flatten().tolist())
+        torch.testing.assert_close(torch.tensor(actual, dtype=torch.double), F.conv2d(x, w).flatten())
 
 
 def test_losses_compute_what_torch_computes(page: Page, tmp_path: Path) -> None:
@@ -148,15 +148,15 @@ def test_network_table_is_torchs(page: Page, tmp_path: Path) -> None:
         settings = {"side": draw.randint(12, 40), "nb_hidden": draw.randint(10, 1000)}
         settings |= {"kernel1": draw.randint(1, 7), "kernel2": draw.randint(1, 7)}
         settings |= {"pool1": draw.randint(1, 4), "pool2": draw.randint(1, 4)}
-        came = compute(page, "network", "table", settings)
+        actual = compute(page, "network", "table", settings)
         model = Adjustable(settings)
         try:
             sizes = model.sizes()
         except RuntimeError:
-            assert came["fault"], settings
+            assert actual["fault"], settings
             continue
-        assert came["fault"] == ""
-        assert [row[1] for row in came["rows"][1:7]] == sizes
+        assert actual["fault"] == ""
+        assert [row[1] for row in actual["rows"][1:7]] == sizes
         flat = sizes[-1][0] * sizes[-1][1] * sizes[-1][2]
         layers = [
             model.conv1,
@@ -164,7 +164,7 @@ def test_network_table_is_torchs(page: Page, tmp_path: Path) -> None:
             nn.Linear(flat, settings["nb_hidden"]),
             nn.Linear(settings["nb_hidden"], 10),
         ]
-        counts = {row[0]: row[2] for row in came["rows"]}
+        counts = {row[0]: row[2] for row in actual["rows"]}
         for name, layer in zip(("conv1", "conv2", "fc1", "fc2"), layers, strict=True):
             assert counts[name] == sum(parameter.numel() for parameter in layer.parameters())
     defaults = page.evaluate("document.querySelector('.living-figure').model.defaults")
@@ -193,16 +193,16 @@ def test_registration_names_what_torch_registers(page: Page, tmp_path: Path) -> 
         module = nn.Module()
         for way in ways:
             LINES[way](module)
-        came = compute(page, "registration", "registered", ways)
-        assert came["parameters"] == [name for name, _ in module.named_parameters()]
-        assert came["state_dict"] == list(module.state_dict())
+        actual = compute(page, "registration", "registered", ways)
+        assert actual["parameters"] == [name for name, _ in module.named_parameters()]
+        assert actual["state_dict"] == list(module.state_dict())
 
 
 def test_batch_product_is_torchs(page: Page, tmp_path: Path) -> None:
     page.goto(write_page(tmp_path, figure(BatchAgainstLoop)))
     x, w = torch.randn(5, 3).double(), torch.randn(4, 3).double()
-    came = torch.tensor(compute(page, "batch", "product", x.tolist(), w.tolist()), dtype=torch.double)
-    torch.testing.assert_close(came, F.linear(x, w))
+    actual = torch.tensor(compute(page, "batch", "product", x.tolist(), w.tolist()), dtype=torch.double)
+    torch.testing.assert_close(actual, F.linear(x, w))
 
 
 def test_batch_chart_marks_each_power_of_ten_where_its_time_is(page: Page, tmp_path: Path) -> None:

@@ -38,8 +38,10 @@ def test_screenshot_of_a_filters_answer_has_the_colours_of_torchs_answer(
     torch.manual_seed(0)
     digit = torch.randint(256, (3, 1, 28, 28)).double()[:1]
     wanted = signed_colours(F.conv2d(digit, torch.tensor(weight).double().view(1, 1, 3, 3))[0, 0])
-    came = cells_of(page.locator("canvas").nth(1), 26, at=0.5)[1:-1, 1:-1]  # the border covers part of the outer cells
-    assert (came - wanted[1:-1, 1:-1]).abs().max() <= 3
+    actual = cells_of(page.locator("canvas").nth(1), 26, at=0.5)[
+        1:-1, 1:-1
+    ]  # the border covers part of the outer cells
+    assert (actual - wanted[1:-1, 1:-1]).abs().max() <= 3
 
 
 @pytest.mark.parametrize(("place", "row", "column"), [(0, 0, 0), (5, 2, 4), (8, 4, 4)])

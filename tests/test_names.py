@@ -11,10 +11,10 @@ import pytest
 from canned_pools import grading_on
 from course_copies import FULL, NEEDS_CONFINEMENT, course_at, hand_in, solved
 from ee559_course.cli import app
-from ee559_course.grading.batch import Event, Options, grade
-from ee559_course.grading.file_names import file_name
-from ee559_course.grading.pool import Pool, PoolOptions, connect
-from ee559_course.grading.record import Record, read_records, record_path
+from ee559_course.grading.batch.grade import Event, Options, grade
+from ee559_course.grading.batch.workers import Pool, WorkerOptions, connect
+from ee559_course.grading.gradebook.file_names import file_name
+from ee559_course.grading.gradebook.record import Record, read_records, record_path
 from typer.testing import CliRunner
 
 GRADED = (
@@ -42,7 +42,7 @@ HELD_BACK = {
 @pytest.fixture(scope="module")
 def pool() -> Iterator[Pool]:
     """Start a worker once."""
-    with connect(PoolOptions(workers=1)) as started:
+    with connect(WorkerOptions(workers=1)) as started:
         yield started
 
 

@@ -16,7 +16,7 @@ SAMPLE = (
     "test_checks.py",
     "test_confinement_parts.py",
     "test_counting.py",
-    "test_harmless.py",
+    "test_sanitize.py",
     "test_images.py",
     "test_mnist.py",
     "test_running.py",

@@ -22,8 +22,8 @@ from secret_lines import secrets_of
 
 FEWEST = {"right": 150, "wrong": 250, "unearned": 75}
 SAMPLE, MUTANT_SAMPLE = 6, 16
-LARGEST_SHARE_OF_SURVIVORS = 0.05
-MOST_ALIKE = 0.7  # of a solution's structure may stand in a folded solution of a lecture
+MAX_SHARE_OF_SURVIVORS = 0.05
+MAX_ALIKE = 0.7  # of a solution's structure may stand in a folded solution of a lecture
 SESSION_4 = {"train_model", "compute_nb_errors", "Net", "Net2"}  # the questions that the practical session asks
 SKIPPED = (
     ast.Load,
@@ -210,7 +210,7 @@ def test_no_part_repeats_a_solution_that_a_lecture_has_folded_away(root: Path, s
         ours = structure(code)
         for place, theirs in folded.items():
             matched = difflib.SequenceMatcher(None, ours, theirs, autojunk=False).ratio()
-            assert len(ours) < 12 or matched < MOST_ALIKE, f"{source.name}: {name} repeats {place}: {matched:.0%}"
+            assert len(ours) < 12 or matched < MAX_ALIKE, f"{source.name}: {name} repeats {place}: {matched:.0%}"
 
 
 def test_small_changes_of_the_solution_lose_points(source: Source, seed: int) -> None:
@@ -219,7 +219,7 @@ def test_small_changes_of_the_solution_lose_points(source: Source, seed: int) ->
     chosen = [mutant for mutant in mutants if (mutant.cell, mutant.change) not in equivalent]
     chosen = random.Random(f"{seed}").sample(chosen, min(MUTANT_SAMPLE, len(chosen)))
     alive = [(mutant.cell, mutant.change) for mutant in survivors(source, chosen)]
-    assert len(alive) <= max(1, LARGEST_SHARE_OF_SURVIVORS * len(chosen)), alive
+    assert len(alive) <= max(1, MAX_SHARE_OF_SURVIVORS * len(chosen)), alive
 
 
 def test_rubric_adds_up_to_the_points_of_the_practical(source: Source) -> None:

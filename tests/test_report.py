@@ -10,8 +10,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from ee559_course.grading.course_folder import CourseFolder
-from ee559_course.grading.record import record_path
-from ee559_course.grading.report import LONGEST_WORDS, write_report
+from ee559_course.grading.gradebook.record import record_path
+from ee559_course.grading.pages.report import MAX_WORDS, write_report
 from graded_course import FORMULA, GRADED, SCRIPT, ZOE, make_course
 from playwright.sync_api import Browser
 
@@ -148,10 +148,10 @@ def test_words_of_students_are_capped(another: CourseFolder) -> None:
     )
     write_report(another, "tiny")
     page = words_of(report_of(another))
-    assert "x" * LONGEST_WORDS + "…" in page
-    assert "x" * (LONGEST_WORDS + 1) not in page
-    assert "y" * LONGEST_WORDS + "…" in page
-    assert "y" * (LONGEST_WORDS + 1) not in page
+    assert "x" * MAX_WORDS + "…" in page
+    assert "x" * (MAX_WORDS + 1) not in page
+    assert "y" * MAX_WORDS + "…" in page
+    assert "y" * (MAX_WORDS + 1) not in page
 
 
 def test_nothing_runs_or_asks_for_anything(course: CourseFolder, browser: Browser) -> None:

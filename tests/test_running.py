@@ -17,12 +17,12 @@ import pytest
 import torch
 from course_copies import NEEDS_CONFINEMENT
 from ee559.practicals.wire import pack, unpack
-from ee559_course.grading.confinement import Confinement, Limits, cgroup_home, probe
-from ee559_course.grading.run import worker as worker_module
-from ee559_course.grading.run.host import ForkServer, FreshPython, HostError
-from ee559_course.grading.run.supervise import run_task
+from ee559_course.grading.run.launcher import ForkServer, FreshPython, LaunchError
+from ee559_course.grading.run.runner import run_task
 from ee559_course.grading.run.task import Asked, Question, RunResult, Step, StepResult, Task
-from ee559_course.grading.run.worker import Unconfined, Worker
+from ee559_course.grading.worker import worker as worker_module
+from ee559_course.grading.worker.worker import Unconfined, Worker
+from ee559_sandbox import Confinement, Limits, cgroup_home, probe
 from machine import CGROUP
 
 DOUBLE = "def answer(twice, x):\n    return twice(x)"
@@ -292,14 +292,14 @@ def test_worker_starts_another_server_when_its_own_is_gone() -> None:
         server = worker._host
         assert server is not None
         server._process.kill()  # type: ignore[attr-defined]
-        task = {"blueprint": "none", "content": "", "seed": "", "files": {}, "cell_seconds": 1.0}
-        with pytest.raises(HostError, match="could not be worked on"):  # by a new server: the task is none
+        task = {"plan": "none", "content": "", "seed": "", "files": {}, "cell_seconds": 1.0}
+        with pytest.raises(LaunchError, match="could not be worked on"):  # by a new server: the task is none
             worker.run(json.dumps(task))
         assert worker._host is not server
 
 
 def test_a_worker_itself_imports_no_torch() -> None:
-    program = "import sys, ee559_course.grading.run.worker; print('torch' in sys.modules)"
+    program = "import sys, ee559_course.grading.worker.worker; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
@@ -319,11 +319,13 @@ def test_a_worker_removes_what_killed_ones_left(tmp_path: Path, monkeypatch: pyt
 @NEEDS_CONFINEMENT
 def test_a_server_or_a_process_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     no_group = replace(probe(), bwrap="", cgroup_version=1, cgroup_parents=(str(tmp_path / "no group"),) * 2)
-    gone = pytest.raises(HostError, match=r"is gone: exit status 1, FileNotFoundError.*no group.*Run `ee559 doctor`")
+    gone = pytest.raises(LaunchError, match=r"is gone: exit status 1, FileNotFoundError.*no group.*Run `ee559 doctor`")
     with closing(ForkServer(no_group, Limits(), tmp_path)) as host, gone:
         run_task(host, Task([cell("1")]), Limits())
 
-    refused = pytest.raises(HostError, match=r"process did not start: ValueError: current limit exceeds maximum limit")
+    refused = pytest.raises(
+        LaunchError, match=r"process did not start: ValueError: current limit exceeds maximum limit"
+    )
     with closing(ForkServer(Confinement(), Limits(cpu_seconds=-1), tmp_path)) as host, refused:
         run_task(host, Task([cell("1")]), Limits())
 
@@ -331,7 +333,7 @@ def test_a_server_or_a_process_that_cannot_start_says_why(monkeypatch: pytest.Mo
     python.write_text("#!/bin/sh\necho 'python: libpython.so: cannot open shared object file' >&2\nexit 127\n")
     python.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(python))
-    with pytest.raises(HostError, match=r"is gone: exit status 127, python: libpython.so: cannot open shared object"):
+    with pytest.raises(LaunchError, match=r"is gone: exit status 127, python: libpython.so: cannot open shared object"):
         ForkServer(Confinement(), Limits(), tmp_path)
 
 

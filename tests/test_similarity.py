@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from course_copies import course_at, released, solution, tiny
-from ee559_course.grading.similarity import Pair, similar_pairs
+from ee559_course.grading.pages.similarity import Pair, similar_pairs
 from ee559_course.practicals.answer_bank import load_answers
 from ee559_course.practicals.release import full_notebook
 from graded_course import disguised

@@ -7,8 +7,8 @@ import random
 from pathlib import Path
 
 from course_copies import NEEDS_CONFINEMENT
-from ee559_course.grading.batch import Options
-from ee559_course.grading.pool import PoolOptions
+from ee559_course.grading.batch.grade import Options
+from ee559_course.grading.batch.workers import WorkerOptions
 from unusual_bank import bank, grade_unusual
 
 SAMPLE = 14
@@ -23,5 +23,5 @@ def test_there_are_enough_notebooks_of_each_kind() -> None:
 @NEEDS_CONFINEMENT
 def test_unusual_notebooks_get_full_marks_beside_broken_files(tmp_path: Path, seed: int) -> None:
     chosen = random.Random(seed).sample(bank(), SAMPLE)
-    graded = grade_unusual(tmp_path / "course", chosen, Options(pool=PoolOptions(workers=1)))
+    graded = grade_unusual(tmp_path / "course", chosen, Options(pool=WorkerOptions(workers=1)))
     assert {what: problem for what, problem in graded if problem} == {}

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from ee559_course.cli import app
 from ee559_course.grading.course_folder import CourseFolder
-from ee559_course.grading.upgrading import old_practicals
+from ee559_course.grading.gradebook.upgrade import practicals_of_before
 from ee559_course.paths import ROOT, SOLUTIONS
 from ee559_course.practicals.release import full_notebook
 from ee559_course.practicals.source import read_source
@@ -28,8 +28,8 @@ def course(tmp_path: Path) -> CourseFolder:
     made = CourseFolder(tmp_path)
     api = NbGraderAPI(config=made.config)
     assert api.generate_assignment("batches", force=True, create=True)["success"]
-    handed_in = made.submitted("ada", "batches")
-    shutil.copytree(tmp_path / "practicals" / "batches", handed_in)
+    submission = made.submitted("ada", "batches")
+    shutil.copytree(tmp_path / "practicals" / "batches", submission)
     words = next(cell for part in source.parts for cell in part.words)
     with made.gradebook() as gradebook:
         gradebook.update_or_create_student("ada")
@@ -70,7 +70,7 @@ def test_what_was_handed_in_and_graded_stays_under_a_name_of_its_own(course: Cou
     assert (course.grading("batches-before") / "records" / "ada.json").exists()
     assert (course.root / "nbgrader_config.py-before").read_text("utf-8").endswith("# mine\n")
     assert list((course.root / "grading" / "backups").glob("*.db"))
-    assert old_practicals(course) == []
+    assert practicals_of_before(course) == []
 
 
 def test_the_practical_of_today_is_ready_to_be_handed_out(course: CourseFolder) -> None:

@@ -7,12 +7,12 @@ import nbformat
 import pytest
 from canned_pools import grading_on
 from course_copies import FULL, NEEDS_CONFINEMENT, course_at, hand_in, solved
-from ee559_course.grading.batch import Event, Options, grade
-from ee559_course.grading.blueprint import read_blueprint
+from ee559_course.grading.batch.grade import Event, Options, grade
+from ee559_course.grading.batch.workers import Pool, WorkerOptions, connect
 from ee559_course.grading.course_folder import CourseFolder
-from ee559_course.grading.pool import Pool, PoolOptions, connect
-from ee559_course.grading.record import Quarantine
-from ee559_course.grading.versions import Versions, keep_version
+from ee559_course.grading.errors import Quarantine
+from ee559_course.grading.plan.grading_plan import read_plan
+from ee559_course.grading.plan.versions import Versions, keep_version
 from ee559_course.practicals.source import read_source
 from nbformat import NotebookNode
 
@@ -23,7 +23,7 @@ TRIPLE = {"double": "def double(x):\n    return 3 * x"}
 @pytest.fixture(scope="module")
 def pool() -> Iterator[Pool]:
     """Start workers once: they are not what is tested here."""
-    with connect(PoolOptions(workers=1)) as started:
+    with connect(WorkerOptions(workers=1)) as started:
         yield started
 
 
@@ -76,10 +76,10 @@ def test_what_was_made_from_a_release_is_graded_by_it_after_a_change(course: Cou
 
 
 def test_a_version_that_was_graded_by_once_is_kept(course: CourseFolder) -> None:
-    graded_by = read_blueprint(course, "tiny")
+    graded_by = read_plan(course, "tiny")
     Versions(course, graded_by)
     change_tests(course, *BY_THREE)
-    found, note = Versions(course, read_blueprint(course, "tiny")).of(content(graded_by.version))
+    found, note = Versions(course, read_plan(course, "tiny")).of(content(graded_by.version))
     assert (found.digest, found.code) == (graded_by.digest, graded_by.code)
     assert graded_by.version in note
 
@@ -89,7 +89,7 @@ def content(version: str) -> bytes:
 
 
 def test_a_version_that_is_not_kept_is_graded_by_the_one_of_now_and_noted(course: CourseFolder) -> None:
-    newest = read_blueprint(course, "tiny")
+    newest = read_plan(course, "tiny")
     found, note = Versions(course, newest).of(content("0123456789ab"))
     assert found is newest
     assert note == "it was made from version 0123456789ab, which is not kept: graded by the one of now."
@@ -99,7 +99,7 @@ def test_a_version_with_other_points_is_a_students_row_with_a_remedy(course: Cou
     first = version_of(course)
     keep_version(course, "tiny", first)
     change_tests(course, "points = 2", "points = 3")
-    versions = Versions(course, read_blueprint(course, "tiny"))
+    versions = Versions(course, read_plan(course, "tiny"))
     with pytest.raises(Quarantine) as refused:
         versions.of(content(first))
     assert f"version {first}" in refused.value.reason
@@ -107,7 +107,7 @@ def test_a_version_with_other_points_is_a_students_row_with_a_remedy(course: Cou
 
 
 def test_only_the_notebooks_own_metadata_name_a_version(course: CourseFolder) -> None:
-    newest = read_blueprint(course, "tiny")
+    newest = read_plan(course, "tiny")
     versions = Versions(course, newest)
     claims = json.dumps({"ee559": {"practical": "tiny", "version": "0123456789ab"}})
     plain = solved({"words-why": claims})

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import nbformat
 import pytest
 from course_copies import FULL, NEEDS_CONFINEMENT, course_at, hand_in, solved
-from ee559_course.grading.batch import Options, grade
-from ee559_course.grading.confinement import Limits
+from ee559_course.grading.batch.grade import Options, grade
+from ee559_course.grading.batch.workers import WorkerOptions
 from ee559_course.grading.course_folder import CourseFolder
-from ee559_course.grading.pool import PoolOptions
-from ee559_course.grading.record import Record
+from ee559_course.grading.gradebook.record import Record
+from ee559_sandbox import Limits
 from machine import FIXED_SCRATCH
 from nbformat.v4 import new_code_cell
 
@@ -57,7 +57,7 @@ class Graded:
         patient = solved()
         patient.cells += [new_code_cell("import time\ntime.sleep(2)", id=f"patient-{number}") for number in range(60)]
         hand_in(course, "patient", patient)
-        pool = PoolOptions(workers=1, limits=LIMITS)
+        pool = WorkerOptions(workers=1, limits=LIMITS)
         records = grade(course, "tiny", Options(pool=pool), lambda event: None)
         self.records = {record.student: record for record in records}
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from ee559.practicals.wire import DEEPEST, DTYPES, LARGEST_INT, LONGEST_TEXT, Foreign, WireError, pack, unpack
+from ee559.practicals.wire import DEEPEST, DTYPES, MAX_INT, MAX_TEXT, Foreign, WireError, pack, unpack
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -16,7 +16,7 @@ SIZES = st.lists(st.integers(0, 4), max_size=4)
 PLAIN = (
     st.none()
     | st.booleans()
-    | st.integers(1 - LARGEST_INT, LARGEST_INT - 1)
+    | st.integers(1 - MAX_INT, MAX_INT - 1)
     | st.floats()
     | st.text(max_size=20)
     | st.builds(
@@ -95,11 +95,11 @@ def test_views_parameters_gradients_and_inference_leave_nothing_but_values() -> 
         (torch.view_as_complex(torch.ones(2, 2)).conj(), torch.tensor([1 - 1j, 1 - 1j])),
         (torch.zeros(1).expand(3, 2), torch.zeros(3, 2)),
     ]:
-        came = crossed(given_)
-        assert same(came, wanted)
-        assert isinstance(came, torch.Tensor)
-        assert not came.requires_grad
-        came.add_(1)  # it is nobody else's
+        actual = crossed(given_)
+        assert same(actual, wanted)
+        assert isinstance(actual, torch.Tensor)
+        assert not actual.requires_grad
+        actual.add_(1)  # it is nobody else's
 
 
 def test_a_column_that_steps_over_others_crosses() -> None:
@@ -161,8 +161,8 @@ def test_numbers_of_numpy_cross_as_numbers(value: np.generic) -> None:
         ((n for n in range(3)), "generator"),
         (len, "builtin_function_or_method"),
         (nn.Linear(2, 3), "Linear"),
-        (LARGEST_INT, "int"),
-        ("a" * (LONGEST_TEXT + 1), "str"),
+        (MAX_INT, "int"),
+        ("a" * (MAX_TEXT + 1), "str"),
     ],
 )
 def test_what_does_not_cross_becomes_a_name(value: object, name: str) -> None:
@@ -226,7 +226,7 @@ DATA = "AACAPw=="  # 1.0
         {"tensor": "float32", "size": [2**40, 0], "data": ""},
         {"tensor": "bool", "size": [1], "data": "Ag=="},
         2**64,
-        "a" * (LONGEST_TEXT + 1),
+        "a" * (MAX_TEXT + 1),
         b"bytes",
     ],
 )

@@ -16,10 +16,10 @@ from tempfile import mkdtemp
 
 import unusual_forms
 from course_copies import FULL, course_at, hand_in, solved
-from ee559_course.grading.batch import Options, grade
+from ee559_course.grading.batch.grade import Options, grade
 from ee559_course.grading.course_folder import CourseFolder
-from ee559_course.grading.gradebook import open_gradebook
-from ee559_course.grading.record import Record
+from ee559_course.grading.gradebook.database import open_gradebook
+from ee559_course.grading.gradebook.record import Record
 from nbformat.v4 import new_code_cell
 
 FOLDER = Path(__file__).with_name("unusual")

@@ -19,12 +19,12 @@ from typing import Any
 import torch
 from ee559.practicals.asking import as_graded, define, question_names
 from ee559.practicals.wire import unpack
-from ee559_course.grading.blueprint import read_blueprint
 from ee559_course.grading.course_folder import CourseFolder
-from ee559_course.grading.handing_over import Tasks
-from ee559_course.grading.intake import take_in
-from ee559_course.grading.reading import read
+from ee559_course.grading.gradebook.write import Tasks
+from ee559_course.grading.plan.grading_plan import read_plan
 from ee559_course.grading.run.preload import preload
+from ee559_course.grading.submissions.load import load_submission
+from ee559_course.grading.worker.prepare import read
 
 RUNS = 2
 
@@ -64,10 +64,10 @@ def main(root: str, practical: str, *students: str) -> None:
     preload()
     torch.set_num_threads(1)
     course = CourseFolder(Path(root))
-    tasks = Tasks(read_blueprint(course, practical), b"")
+    tasks = Tasks(read_plan(course, practical), b"")
     found = {}
     for student in students:
-        task = json.loads(tasks.of(take_in(course, student, practical)))
+        task = json.loads(tasks.of(load_submission(course, student, practical)))
         ours, theirs = os.pipe()
         if os.fork() == 0:
             with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):

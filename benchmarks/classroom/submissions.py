@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import nbformat
-from ee559_course.grading.blueprint import read_blueprint
 from ee559_course.grading.course_folder import CourseFolder
+from ee559_course.grading.plan.grading_plan import read_plan
 from ee559_course.paths import PRACTICALS, ROOT, SOLUTIONS
 from ee559_course.practicals.answer_bank import load_answers, pack
 from ee559_course.practicals.source import is_answer, read_source
@@ -48,7 +48,7 @@ def make_course(root: Path, *practicals: str) -> CourseFolder:
     shutil.copy2(ROOT / "nbgrader_config.py", root)
     course = CourseFolder(root)
     for practical in practicals:
-        read_blueprint(course, practical)
+        read_plan(course, practical)
     return course
 
 

@@ -205,11 +205,11 @@ def operands(device: torch.device, nb: int, sizes: Sizes) -> tuple[Tensor, Tenso
     return x.to(device), w.to(device)
 
 
-def agree(came: Tensor, expected: Tensor, name: str, in_features: int) -> None:
+def agree(actual: Tensor, expected: Tensor, name: str, in_features: int) -> None:
     """Compare two results of x wᵀ, whose values are sums of D = in_features random products, in a precision.
 
     Raises:
         AssertionError: they differ by more than `TOLERANCES` allows, or one has values that are not numbers.
     """
     tolerance = TOLERANCES[name]
-    torch.testing.assert_close(came.float(), expected.float(), rtol=tolerance, atol=tolerance * sqrt(in_features))
+    torch.testing.assert_close(actual.float(), expected.float(), rtol=tolerance, atol=tolerance * sqrt(in_features))

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from ee559_course.browser import photograph_lab
-from ee559_course.grading.commands import app as grading
 from ee559_course.grading.course_folder import CourseFolder
+from ee559_course.grading_cli import app as grading
 from ee559_course.lectures.lint import lint_lectures
 from ee559_course.paths import LECTURES, ROOT
 from ee559_course.practicals.bundle import make_bundle
@@ -71,7 +71,7 @@ def release(
     practicals: Annotated[list[str] | None, typer.Argument(help="Such as sizes; all of them if none is named.")] = None,
 ) -> None:
     """Make the students' practicals from the solutions, and record what their checks compare with."""
-    from ee559_course.grading.versions import keep_version
+    from ee559_course.grading.plan.versions import keep_version
     from ee559_course.practicals.release import make_release  # nbgrader takes a second to import
     from ee559_course.practicals.source import read_source
 
@@ -102,12 +102,12 @@ def rubric(practical: PracticalName) -> None:
 @app.command()
 def catches(practical: PracticalName) -> None:
     """Print which hidden test of a practical catches which wrong answer of its bank."""
-    from ee559_course.practicals.answer_bank import catch_table, load_answers
+    from ee559_course.practicals.answer_bank import coverage_table, load_answers
     from ee559_course.practicals.source import read_source
 
     with _release_errors():
         source = read_source(practical)
-        print(catch_table(source, load_answers(source)))
+        print(coverage_table(source, load_answers(source)))
 
 
 @app.command()

@@ -16,7 +16,7 @@ from ee559_course.lectures.ledger import NOTEBOOKS, LedgerError, load_ledger
 
 KERNEL = {"name": "ee559", "display_name": "EE-559 (Python)", "language": "python"}
 FIRST_CELL = ("**Objectives**", "**Minutes**", "**Before you start**", "**Slides**", "After François Fleuret")
-LONGEST_CELL = 25
+MAX_CELL = 25
 FEWEST_QUESTIONS = 3
 FEWEST_EXERCISES = 2
 PICTURES = ("show_figure", "show_2d_tensors_as_images", "show_picture_files")
@@ -152,8 +152,8 @@ def _code(notebook: NotebookNode) -> Iterator[Finding]:
     for cell in code:
         if cell.outputs or cell.execution_count is not None:
             yield cell.id, "it has outputs or an execution count: clear them before you commit."
-        if (lines := len(cell.source.splitlines())) > LONGEST_CELL:
-            yield cell.id, f"{lines} lines: expected at most {LONGEST_CELL}: split it, or move code to the package."
+        if (lines := len(cell.source.splitlines())) > MAX_CELL:
+            yield cell.id, f"{lines} lines: expected at most {MAX_CELL}: split it, or move code to the package."
         try:
             ast.parse(cell.source)
         except SyntaxError as error:

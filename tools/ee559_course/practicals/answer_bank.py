@@ -90,7 +90,7 @@ def pack(answers: Iterable[Answer]) -> list[dict[str, Answer]]:
     return packs
 
 
-def catch_table(source: Source, answers: Sequence[Answer]) -> str:
+def coverage_table(source: Source, answers: Sequence[Answer]) -> str:
     """Write as Markdown which hidden test catches which wrong answer."""
     lines = ["| Hidden test | Wrong answers that it catches |", "|---|---|"]
     for test in source.tests:

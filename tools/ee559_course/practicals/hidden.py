@@ -19,7 +19,7 @@ from torch import Tensor
 __all__ = ["Case", "Draw", "Forbidden", "HiddenTest"]
 
 Case = dict[str, Any]
-SLOWEST_START = 5
+MAX_START = 5
 """An answer on n samples may take so many times the limit before it counts: a pause there would hide a loop on 10 n."""
 CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -115,18 +115,18 @@ class HiddenTest:
         return {"asks": cls.asks, "answer": source_of(cls.answer)}
 
     @classmethod
-    def verdict(cls, came: object, case: Case) -> str | None:
+    def verdict(cls, actual: object, case: Case) -> str | None:
         """Say the first thing that is wrong with what an answer returned; None if nothing is.
 
         Args:
-            came: what `answer` returned, plain values and tensors.
+            actual: what `answer` returned, plain values and tensors.
             case: that it was asked.
         """
         with torch.enable_grad():
             try:
-                found = came if cls.facts is None else cls.facts(came, **case)
+                found = actual if cls.facts is None else cls.facts(actual, **case)
             except Exception:  # what came is of a kind that the test did not think of
-                return f"{cls.call(case)}: this cannot be judged: {_described(came)}"
+                return f"{cls.call(case)}: this cannot be judged: {_described(actual)}"
             wrong = difference(found, cls.expected(**case), show=True, dtype=False)
         return None if wrong is None else f"{cls.call(case)}: {wrong}"
 
@@ -146,7 +146,7 @@ class HiddenTest:
         if cls.seconds is None:
             return None
         pairs = zip(seconds[::2], seconds[1::2], strict=False)
-        if all(many - min(few, SLOWEST_START * cls.seconds) <= cls.seconds for few, many in pairs):
+        if all(many - min(few, MAX_START * cls.seconds) <= cls.seconds for few, many in pairs):
             return None
         return f"{cls.asks}: it takes too long on a large batch. Is there a loop over the samples?"
 
@@ -180,16 +180,16 @@ def in_kernel(test: type[HiddenTest], forbidden: Forbidden, namespace: Mapping[s
         with contextlib.redirect_stderr(sys.stdout), as_graded():  # nbgrader takes stderr for an error
             start = time.process_time()
             with forbid(forbidden):
-                came = test.answer(namespace[test.asks], **given)
+                actual = test.answer(namespace[test.asks], **given)
             taken.append(time.process_time() - start)
-        if wrong := test.verdict(unpack(pack(came)), case):
+        if wrong := test.verdict(unpack(pack(actual)), case):
             raise AssertionError(wrong)
     if wrong := test.too_slow(taken):
         raise AssertionError(wrong)
 
 
-def _described(came: object) -> str:
-    if isinstance(came, Tensor):
-        return f"got a tensor of {came.dtype} with shape {tuple(came.shape)}"
-    name = came.name if isinstance(came, Foreign) else type(came).__name__
+def _described(actual: object) -> str:
+    if isinstance(actual, Tensor):
+        return f"got a tensor of {actual.dtype} with shape {tuple(actual.shape)}"
+    name = actual.name if isinstance(actual, Foreign) else type(actual).__name__
     return f"got {'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"

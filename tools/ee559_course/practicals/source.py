@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # they import torch, which takes seconds, and names alone nee
 
 TESTS = "hidden_tests.py"
 RELEASED_BESIDE = (".md", ".txt")
-SHORTEST_SECRET = 14  # shorter lines, such as `return x`, are everybody's
+MIN_SECRET = 14  # shorter lines, such as `return x`, are everybody's
 HEADING = re.compile(r"^## (Part (\d+)) · (.*?) \((\d+) minutes, (\w+)(?:[,;] ([^)]*))?\)$", re.MULTILINE)
 POINTS = re.compile(r"(\d+(?:\.\d+)?) points?")
 STUB = re.compile(r'^ *raise NotImplementedError\("[^"]{10,}"\)$', re.MULTILINE)
@@ -121,7 +121,7 @@ class Source:
         solutions = (region[0].splitlines()[1:-1] for cell in self.notebook.cells for region in _regions(cell))
         lines = {line.strip() for region in solutions for line in region}
         lines |= {line.strip() for line in self.code.splitlines()}
-        return frozenset(line for line in lines - self._open_lines() if len(line) > SHORTEST_SECRET)
+        return frozenset(line for line in lines - self._open_lines() if len(line) > MIN_SECRET)
 
     def _open_lines(self) -> set[str]:
         """Return the lines of the tests that the students' package has too: how answers are tried, and imports."""

@@ -19,10 +19,6 @@ from ee559_course.practicals.answer_bank import Answer, pack
 from ee559_course.practicals.release import nbgrader_config
 from ee559_course.practicals.source import ReleaseError, Source, is_answer
 
-AS_A_COMMAND = {"OMP_NUM_THREADS": "1"}  # what nbgrader_config.py sets for nbgrader's own commands
-if hasattr(os, "fork"):
-    AS_A_COMMAND["JUPYTER_DEFAULT_PROVISIONER_NAME"] = "ee559-warm"
-
 
 @dataclass(frozen=True)
 class Graded:
@@ -80,7 +76,7 @@ def grade_answers(source: Source, answers: Sequence[Answer]) -> dict[str, Graded
     Raises:
         ReleaseError: nbgrader did not grade a submission.
     """
-    with tempfile.TemporaryDirectory() as scratch, _as_a_command():
+    with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
         config = nbgrader_config(root, source_directory=source.folder.parent)
         api = NbGraderAPI(config=config)
@@ -109,16 +105,6 @@ def stock_problems(source: Source, answers: Sequence[Answer]) -> list[str]:
             names = ", ".join(repr(answer.name) for answer in contained)
             problems.append(f"{source.name}, {names}: stock nbgrader differs in {', '.join(tests)}.")
     return problems
-
-
-@contextmanager
-def _as_a_command() -> Iterator[None]:
-    with patch.dict(os.environ, AS_A_COMMAND):
-        KernelProvisionerFactory.clear_instance()  # it reads the environment once
-        try:
-            yield
-        finally:
-            KernelProvisionerFactory.clear_instance()
 
 
 def _submit(root: Path, student: str, practical: str, release: NotebookNode, filled: Mapping[str, str]) -> None:

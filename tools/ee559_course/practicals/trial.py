@@ -80,7 +80,7 @@ def try_answer(
     if answered is None:
         made.fixed = {test.id(): ended for test in asked}
         return made
-    made.fixed, *made.drawn = (_faults(batch, came) for batch, came in zip(batches, answered, strict=True))
+    made.fixed, *made.drawn = (_faults(batch, actual) for batch, actual in zip(batches, answered, strict=True))
     return made
 
 
@@ -145,19 +145,19 @@ def _answers(
         start = time.process_time()
         try:
             with contextlib.redirect_stdout(io.StringIO()), as_graded():
-                came = pack(ask(namespace[test.asks], **given))
+                actual = pack(ask(namespace[test.asks], **given))
         except Exception as error:  # whatever an answer raises
             yield None, f"{type(error).__name__}: {error}", 0.0
             return
-        yield came, None, time.process_time() - start
+        yield actual, None, time.process_time() - start
 
 
 def _faults(batch: Batch, answered: Sequence[Sequence[Answered]]) -> dict[str, str]:
     """Judge what came: say for each test that loses points what is wrong first."""
     found = {}
     for (test, cases), answers in zip(batch, answered, strict=True):
-        for case, (came, error, _) in zip(cases, answers, strict=False):
-            if wrong := error or test.verdict(unpack(came), case):
+        for case, (actual, error, _) in zip(cases, answers, strict=False):
+            if wrong := error or test.verdict(unpack(actual), case):
                 found[test.id()] = wrong
                 break
         else:

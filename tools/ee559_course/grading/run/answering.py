@@ -23,12 +23,12 @@ from ee559.practicals.wire import pack, unpack
 from torch import nn
 from torch.nn import functional
 
-LONGEST_NAME, LONGEST_TEXT = 200, 2000
+MAX_NAME, MAX_TEXT = 200, 2000
 Tell = Callable[..., None]
 Place = Callable[[BaseException], list[int] | None]
 
 
-class Before:
+class TorchSnapshot:
     """What questions rely on, as it is now."""
 
     def __init__(self) -> None:
@@ -73,7 +73,9 @@ class Answerer:
         quiet: takes what is printed.
     """
 
-    def __init__(self, before: Before, namespace: Mapping[str, Any], tell: Tell, place: Place, quiet: Any) -> None:
+    def __init__(
+        self, before: TorchSnapshot, namespace: Mapping[str, Any], tell: Tell, place: Place, quiet: Any
+    ) -> None:
         self._before, self._namespace, self._tell, self._place, self._quiet = before, namespace, tell, place, quiet
         self._child = 0
 
@@ -159,9 +161,9 @@ class Answerer:
             answer = define(question["answer"], self._before.names)
             with torch.inference_mode(False), as_graded():
                 signal.signal(signal.SIGINT, signal.default_int_handler)
-                came = answer(self._namespace[name], **given)
+                actual = answer(self._namespace[name], **given)
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
-            return {"answer": pack(came)}
+            return {"answer": pack(actual)}
         except BaseException as error:  # whatever a student's code raises is what came
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             return {"error": described(error), "at": self._place(error)}
@@ -170,7 +172,7 @@ class Answerer:
 def described(error: BaseException | None) -> list[str]:
     """Return name and text of an error."""
     try:
-        text = str(error)[:LONGEST_TEXT]
+        text = str(error)[:MAX_TEXT]
     except BaseException:  # an error of the student's own may do anything
         text = ""
-    return [type(error).__name__[:LONGEST_NAME], text]
+    return [type(error).__name__[:MAX_NAME], text]

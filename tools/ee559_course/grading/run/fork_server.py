@@ -5,6 +5,7 @@ does what a worker asks through a socket: ``fork`` a student's process or ``clea
 either), ``usage``, ``interrupt``, ``stop``.
 """
 
+import importlib
 import json
 import os
 import signal
@@ -17,18 +18,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ee559_course.grading.confinement import (
+from ee559_sandbox import (
     Cgroup,
     Confinement,
     Limits,
     confine,
     find_usage,
-    kill_all,
+    kill_process_tree,
     make_scratch,
     prepare_server,
     remove_scratch,
 )
-from ee559_course.grading.confinement.bubblewrap import OWN_PACKAGE
+
 from ee559_course.grading.run.preload import OWN, leave_out_compiler, preload, preload_more
 
 MIB = 2**20
@@ -44,6 +45,8 @@ class _Server:
         self._limits = Limits(**settings["limits"])
         self._readable = [Path(path) for path in settings["readable"]]
         self._scratch_root = Path(settings["scratch_root"])
+        self._own = [Path(path) for path in settings["own"]]
+        self._clean = settings["clean"]
         self._child = self._nb_runs = 0
 
     def run(self) -> None:
@@ -94,14 +97,14 @@ class _Server:
     def _be_the_child(self, commands: int, events: int, limits: Limits, programs: bool, job: str) -> None:
         """Confine this process and serve; it never returns."""
         try:
-            self._confine(commands, events, limits, programs, [OWN_PACKAGE] if job else [])
+            self._confine(commands, events, limits, programs, self._own if job else [])
             with os.fdopen(commands, "rb") as in_, os.fdopen(events, "wb") as out:
-                from ee559_course.grading.run import clean, student  # preloaded
+                from ee559_course.grading.run import child_main  # preloaded
 
                 if job:
-                    clean.serve(job, in_, out, self._scratch)
+                    importlib.import_module(self._clean).serve(job, in_, out, self._scratch)
                 else:
-                    student.serve(in_, out, self._scratch)
+                    child_main.serve(in_, out, self._scratch)
         except BaseException:
             traceback.print_exc()
         finally:
@@ -125,7 +128,7 @@ class _Server:
             os.P_PID, self._child, os.WEXITED | os.WNOWAIT | os.WNOHANG
         ):
             time.sleep(0.005)
-        ended = kill_all(self._child, self._group)
+        ended = kill_process_tree(self._child, self._group)
         out_of_memory = self._group.nb_killed_for_memory() > 0
         self._group.remove()
         remove_scratch(self._scratch)
@@ -138,9 +141,10 @@ def main() -> None:
     prepare_server()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the worker's business
     leave_out_compiler()
-    preload(*OWN)
+    settings = json.loads(sys.argv[2])
+    preload(OWN, settings["clean"])
     with socket.socket(fileno=int(sys.argv[1])) as channel:
-        _Server(channel, json.loads(sys.argv[2])).run()
+        _Server(channel, settings).run()
     os._exit(0)  # there is nothing to tidy up, and torch would take a second for it
 
 

@@ -19,16 +19,16 @@ from traitlets.config import Config
 
 from ee559_course.grading.run.task import Output
 
-LARGEST_STREAM = 1_000_000  # characters that one cell may print
-LARGEST_DATA = 8_000_000  # characters of all that one cell may show in other ways
-MOST_OUTPUTS = 2_000
+MAX_STREAM = 1_000_000  # characters that one cell may print
+MAX_DATA = 8_000_000  # characters of all that one cell may show in other ways
+MAX_OUTPUTS = 2_000
 WAITING_TEXT = 4_000
 CUT = "\n… the rest of the output is cut.\n"
 
 Show = Callable[[Output], None]
 
 
-class Screen:
+class OutputCapture:
     """Where a cell's outputs go, up to a limit for each cell.
 
     Args:
@@ -41,7 +41,7 @@ class Screen:
 
     def begin(self) -> None:
         """Begin a new cell, with the whole limit before it."""
-        self._stream, self._data, self._outputs = LARGEST_STREAM, LARGEST_DATA, MOST_OUTPUTS
+        self._stream, self._data, self._outputs = MAX_STREAM, MAX_DATA, MAX_OUTPUTS
         self._waiting: tuple[str, str] = ("", "")
 
     def write(self, name: str, text: str) -> None:
@@ -83,7 +83,7 @@ class _Stream(io.TextIOBase):
 
     encoding = "utf-8"
 
-    def __init__(self, name: str, screen: Screen) -> None:
+    def __init__(self, name: str, screen: OutputCapture) -> None:
         self._name, self._screen = name, screen
 
     def writable(self) -> bool:
@@ -137,7 +137,7 @@ class _Hook(DisplayHook):
 class NotebookShell(InteractiveShell):
     """Runs the cells of one notebook; `screen` takes what they show. In a `quiet` one, nothing is to be shown."""
 
-    screen: Screen
+    screen: OutputCapture
     quiet = False
     catching: list[RichOutput] | None = None
     display_pub_class = Type(_Publisher)

@@ -1,0 +1,1 @@
+"""Marks that stay: nbgrader's gradebook, records and logs."""

@@ -1,0 +1,1 @@
+"""Marks: answers judged by their values, and the graded notebook."""

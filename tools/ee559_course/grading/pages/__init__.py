@@ -1,0 +1,1 @@
+"""Pages that are read: feedback for students, a report for the instructor."""
