@@ -11,8 +11,8 @@ import pytest
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.grading.plan.grading_plan import read_plan
 from ee559_course.paths import ROOT
+from ee559_course.practicals.practical import REGION, STUB, Practical, is_answer, read_practical
 from ee559_course.practicals.recording import recorded
-from ee559_course.practicals.source import REGION, STUB, Source, is_answer, read_source
 from machine import CONFINEMENT
 from nbformat import NotebookNode
 from nbgrader.apps import NbGraderAPI
@@ -27,7 +27,7 @@ def template() -> Path:
     """Make one course folder with the practical `tiny`, released and known to the gradebook, which takes seconds."""
     root = Path(mkdtemp(prefix="course-"))
     folder = shutil.copytree(TINY / "tiny", root / "solutions" / "tiny")
-    (folder / "checks.txt").write_text(recorded(read_source("tiny", TINY)), encoding="utf-8")  # for its check cells
+    (folder / "checks.txt").write_text(recorded(read_practical("tiny", TINY)), encoding="utf-8")  # for its check cells
     shutil.copy2(ROOT / "nbgrader_config.py", root)
     config = CourseFolder(root).config
     done = NbGraderAPI(config=config).generate_assignment("tiny", force=True, create=True)
@@ -36,9 +36,9 @@ def template() -> Path:
     return root
 
 
-def tiny() -> Source:
+def tiny() -> Practical:
     """Read the practical as the course folders have it."""
-    return read_source("tiny", template() / "solutions")
+    return read_practical("tiny", template() / "solutions")
 
 
 def course_at(root: Path) -> CourseFolder:
@@ -53,13 +53,13 @@ def released() -> NotebookNode:
     return notebook
 
 
-def solution(source: Source) -> dict[str, str]:
+def solution(practical: Practical) -> dict[str, str]:
     """Return the right answer of each cell in code, without marks and stub, as a student would write it."""
     return {
         cell.id: "\n".join(
             line for line in STUB.sub("", cell.source).splitlines() if not line.strip().startswith("### ")
         ).rstrip()
-        for cell in source.notebook.cells
+        for cell in practical.notebook.cells
         if cell.cell_type == "code" and is_answer(cell) and REGION.search(cell.source)
     }
 

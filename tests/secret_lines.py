@@ -4,14 +4,14 @@ from functools import cache
 
 import nbformat
 from ee559_course.paths import LECTURES, ROOT
-from ee559_course.practicals.source import REGION, practical_names, read_source
+from ee559_course.practicals.practical import REGION, practical_names, read_practical
 
 
 @cache
 def secrets_of(practical: str) -> frozenset[str]:
     """Return the lines of solutions, rubrics and hidden tests, less what the lectures and the package say anyway."""
     open_text = what_everybody_reads()
-    return frozenset(line for line in read_source(practical).secrets() if line not in open_text)
+    return frozenset(line for line in read_practical(practical).secrets() if line not in open_text)
 
 
 @cache
@@ -20,6 +20,6 @@ def what_everybody_reads() -> str:
     cells = [cell for path in LECTURES.glob("*.ipynb") for cell in nbformat.read(path, as_version=4).cells]
     package = ROOT / "utils" / "ee559"
     modules = [path for path in package.rglob("*.py") if package / "practicals" not in path.parents]
-    asked = [REGION.sub("", cell.source) for name in practical_names() for cell in read_source(name).notebook.cells]
+    asked = [REGION.sub("", cell.source) for name in practical_names() for cell in read_practical(name).notebook.cells]
     texts = [path.read_text(encoding="utf-8") for path in (*modules, ROOT / "site" / "authors.md")]
     return "\n".join([*(cell.source for cell in cells), *asked, *texts])

@@ -28,7 +28,7 @@ from ee559_course.grading.gradebook.database import open_gradebook, write_marks
 from ee559_course.grading.gradebook.file_names import file_name
 from ee559_course.grading.gradebook.record import read_records
 from ee559_course.grading.marking.seeds import course_secret
-from ee559_course.practicals.source import ReleaseError
+from ee559_course.practicals.practical import ReleaseError
 from typer.testing import CliRunner
 
 KILLS = 20

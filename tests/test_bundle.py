@@ -16,7 +16,7 @@ import ee559.practicals
 import nbformat
 import pytest
 from ee559_course.practicals.bundle import make_bundle
-from ee559_course.practicals.source import practical_names, read_source
+from ee559_course.practicals.practical import practical_names, read_practical
 from machine import PACKAGES
 from secret_lines import secrets_of
 
@@ -72,7 +72,7 @@ def text_of(function: FunctionType) -> str:
 
 @pytest.mark.parametrize("practical", practical_names())
 def test_nothing_that_a_check_leads_to_answers_a_task(practical: str) -> None:
-    source, checks = read_source(practical), getattr(ee559.practicals, practical)
+    source, checks = read_practical(practical), getattr(ee559.practicals, practical)
     things = reachable(checks)
     for each in things:
         if isinstance(each, FunctionType):

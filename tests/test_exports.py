@@ -9,7 +9,7 @@ import pytest
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.grading.lms.canvas import is_formula, no_formula
 from ee559_course.grading.lms.exports import export_grades
-from ee559_course.practicals.source import ReleaseError
+from ee559_course.practicals.practical import ReleaseError
 from graded_course import FORMULA, GRADED, NAMES, SCRIPT, ZOE, make_course
 
 TITLE = "Practical 9 · Tiny"

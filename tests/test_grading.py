@@ -13,7 +13,7 @@ import pytest
 from bs4 import BeautifulSoup
 from ee559_course.course_settings import nbgrader_config
 from ee559_course.paths import ROOT
-from ee559_course.practicals.source import is_answer, read_source
+from ee559_course.practicals.practical import is_answer, read_practical
 from formgrader import formgrader, give_points
 from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.api import Gradebook
@@ -59,7 +59,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for folder in ("solutions", "practicals"):
         shutil.copytree(ROOT / folder / "sizes", course / folder / "sizes")
     nbgrader(course, "generate_assignment", "sizes", "--create", "--force")
-    solution = {cell.id: cell.source for cell in read_source("sizes").notebook.cells if is_answer(cell)}
+    solution = {cell.id: cell.source for cell in read_practical("sizes").notebook.cells if is_answer(cell)}
     downloaded = course / "downloaded" / "sizes" / "archive"
     downloaded.mkdir(parents=True)
     with zipfile.ZipFile(downloaded / "all.zip", "w") as archive:
@@ -109,9 +109,9 @@ def test_words_are_graded_by_hand_in_the_browser(another: Path, browser: Browser
 
 def test_feedback_has_points_and_messages_and_no_hidden_test(course: Path) -> None:
     nbgrader(course, "generate_feedback", "sizes", "--force")
-    source = read_source("sizes")
-    submission = "\n".join(cell.source for cell in source.notebook.cells)
-    tests = secrets_of("sizes") & {line.strip() for line in source.code.splitlines()}
+    practical = read_practical("sizes")
+    submission = "\n".join(cell.source for cell in practical.notebook.cells)
+    tests = secrets_of("sizes") & {line.strip() for line in practical.code.splitlines()}
     hidden = {line for line in tests if line not in submission}
     assert hidden
     for student in STUDENTS:

@@ -6,7 +6,7 @@ import pytest
 from bs4 import BeautifulSoup
 from ee559_course.cli import app
 from ee559_course.paths import LECTURES
-from ee559_course.practicals.source import practical_names
+from ee559_course.practicals.practical import practical_names
 from ee559_course.site.pdf import chapter_names, make_pdf
 from ee559_course.site.practical_pages import read_title
 from machine import CHROMIUM

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from ee559.practicals.practical import Practical
+from ee559.practicals import practical as student_side
 from ee559_course.cli import app
 from ee559_course.practicals.answer_bank import load_answers
+from ee559_course.practicals.practical import Practical, ReleaseError, practical_names, read_practical
 from ee559_course.practicals.release import full_notebook, make_release
 from ee559_course.practicals.rules import practical_problems
-from ee559_course.practicals.source import ReleaseError, Source, practical_names, read_source
 from ee559_course.practicals.stock import grade_answers
 from ee559_course.practicals.trial import bank_problems
 from nbformat import NotebookNode
@@ -36,14 +36,16 @@ def test_adding_a_practical_is_adding_a_folder(solutions: Path, tmp_path: Path) 
     records = tmp_path / "records"
     records.mkdir()
     made = make_release(["second"], tmp_path / "practicals", records, solutions)
-    source = read_source("second", solutions)
+    practical = read_practical("second", solutions)
     notebook = nbformat.read(made[0], as_version=4)
-    assert notebook.metadata.ee559 == {"practical": "second", "version": source.version}
-    assert [cell.id for cell in notebook.cells if cell.id.startswith("test-")] == [test.id() for test in source.tests]
-    practical = Practical.read(records / "second.json")
-    assert practical.version == source.version
-    assert practical.forbidden == source.forbidden
-    assert practical.judged("double", lambda x: 2 * x) == "✓ double: right, on 3 cases."
+    assert notebook.metadata.ee559 == {"practical": "second", "version": practical.version}
+    assert [cell.id for cell in notebook.cells if cell.id.startswith("test-")] == [
+        test.id() for test in practical.tests
+    ]
+    checks = student_side.Practical.read(records / "second.json")
+    assert checks.version == practical.version
+    assert checks.forbidden == practical.forbidden
+    assert checks.judged("double", lambda x: 2 * x) == "✓ double: right, on 3 cases."
 
 
 def test_a_release_has_each_tests_title_and_points_and_nothing_else_of_it(solutions: Path, tmp_path: Path) -> None:
@@ -58,39 +60,39 @@ def test_a_release_has_each_tests_title_and_points_and_nothing_else_of_it(soluti
 
 
 def test_a_practical_is_read_once_and_again_when_it_has_changed(solutions: Path) -> None:
-    before = read_source("tiny", solutions)
-    assert read_source("tiny", solutions) is before
+    before = read_practical("tiny", solutions)
+    assert read_practical("tiny", solutions) is before
     tests = solutions / "tiny" / "hidden_tests.py"
     tests.write_text(tests.read_text(encoding="utf-8").replace("points = 3", "points = 4"), encoding="utf-8")
-    after = read_source("tiny", solutions)
+    after = read_practical("tiny", solutions)
     assert after.version != before.version
     assert sum(test.points for test in after.tests) == sum(test.points for test in before.tests) + 1
 
 
 def test_a_parts_cells_answers_words_and_tests_belong_together(solutions: Path) -> None:
-    source = read_source("tiny", solutions)
-    assert source.title == "Practical 9 · Tiny"
-    part = source.part_of("test-smoothed-values")
+    practical = read_practical("tiny", solutions)
+    assert practical.title == "Practical 9 · Tiny"
+    part = practical.part_of("test-smoothed-values")
     assert part is not None
     assert (part.name, part.title, part.minutes, part.difficulty) == ("Part 3", "Weighted sums", 5, "medium")
     assert part.answers == ("smooth",)
     assert part.asked == ("smooth",)
-    assert source.part_of("words-why") is source.part_of("my-readings")
-    assert source.part_of("title") is None
-    assert "Sample for 3" in source.rubrics()["words-why"]
+    assert practical.part_of("words-why") is practical.part_of("my-readings")
+    assert practical.part_of("title") is None
+    assert "Sample for 3" in practical.rubrics()["words-why"]
 
 
 def test_every_answer_of_the_bank_is_handled_as_it_says(solutions: Path) -> None:
-    source = read_source("tiny", solutions)
-    assert [problem for answer in load_answers(source) for problem in bank_problems(source, answer)] == []
+    practical = read_practical("tiny", solutions)
+    assert [problem for answer in load_answers(practical) for problem in bank_problems(practical, answer)] == []
 
 
 def test_stock_nbgrader_runs_the_tests_that_are_put_in(solutions: Path) -> None:
-    source = read_source("tiny", solutions)
-    graded = grade_answers(source, [])
+    practical = read_practical("tiny", solutions)
+    graded = grade_answers(practical, [])
     assert set(graded["untouched"].points.values()) == {0.0}
     assert graded["solution"].failed == frozenset()
-    assert sum(graded["solution"].points.values()) == sum(test.points for test in source.tests)
+    assert sum(graded["solution"].points.values()) == sum(test.points for test in practical.tests)
 
 
 def edit_cell(solutions: Path, cell: str, edit: Callable[[NotebookNode], object]) -> None:
@@ -126,7 +128,7 @@ def test_a_broken_notebook_is_named_with_file_and_cell(
     cell: str, edit: Callable[[NotebookNode], object], words: str, solutions: Path
 ) -> None:
     edit_cell(solutions, cell, edit)
-    problems = practical_problems(read_source("tiny", solutions))
+    problems = practical_problems(read_practical("tiny", solutions))
     assert any(problem.startswith("tiny.ipynb, ") and words in problem for problem in problems), problems
 
 
@@ -150,7 +152,7 @@ def test_a_broken_test_is_named_with_file_and_class(before: str, after: str, wor
     text = path.read_text(encoding="utf-8")
     assert before in text
     path.write_text(text.replace(before, after, 1), encoding="utf-8")
-    problems = practical_problems(read_source("tiny", solutions))
+    problems = practical_problems(read_practical("tiny", solutions))
     assert any(words in problem for problem in problems), problems
 
 
@@ -168,7 +170,7 @@ def test_a_broken_test_is_named_with_file_and_class(before: str, after: str, wor
 def test_what_cannot_be_read_is_one_sentence(name: str, content: str, words: str, solutions: Path) -> None:
     (solutions / "tiny" / name).write_text(content, encoding="utf-8")
     with pytest.raises(ReleaseError) as caught:
-        load_answers(read_source("tiny", solutions))
+        load_answers(read_practical("tiny", solutions))
     assert words in str(caught.value)
 
 
@@ -192,7 +194,7 @@ def test_too_many_recorded_bytes_are_refused(solutions: Path, tmp_path: Path) ->
 
 
 def test_the_cells_of_hidden_tests_stand_in_their_part_before_its_words(solutions: Path) -> None:
-    source: Source = read_source("tiny", solutions)
+    source: Practical = read_practical("tiny", solutions)
     ids = [cell.id for cell in full_notebook(source).cells]
     assert ids.index("check-shift") + 1 == ids.index("test-shifted-right") == ids.index("test-shifted-left") - 1
     assert ids.index("test-read-off") < ids.index("words-why")

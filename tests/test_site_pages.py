@@ -10,7 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 from ee559_course.cli import app
 from ee559_course.paths import PRACTICALS
-from ee559_course.practicals.source import practical_names, read_source
+from ee559_course.practicals.practical import practical_names, read_practical
 from ee559_course.site.build import build_site, gather_sources
 from ee559_course.site.generated_pages import SiteOptions
 from secret_lines import secrets_of
@@ -70,15 +70,15 @@ def test_the_switch_shows_the_solution_and_rubric_of_one_practical_and_no_hidden
     gather_sources(tmp_path, SiteOptions(solutions=("filters",)))
     assert [path.name for path in (tmp_path / "solutions").iterdir()] == ["filters.md"]
     page = (tmp_path / "solutions" / "filters.md").read_text(encoding="utf-8")
-    source = read_source("filters")
-    hidden = {line.strip() for line in source.code.splitlines()}
-    shown = {secret for secret in source.secrets() if secret not in hidden}
+    practical = read_practical("filters")
+    hidden = {line.strip() for line in practical.code.splitlines()}
+    shown = {secret for secret in practical.secrets() if secret not in hidden}
     assert shown
     assert [secret for secret in shown if secret not in page] == []
     assert "Rubric" in page
     assert "HiddenTest" not in page
     assert "NotImplementedError" not in page
-    solution = "\n".join(cell.source for cell in source.notebook.cells)  # its lines may stand in a test as well
+    solution = "\n".join(cell.source for cell in practical.notebook.cells)  # its lines may stand in a test as well
     assert [secret for secret in secrets_of("filters") & hidden if secret in page and secret not in solution] == []
     texts = readable(tmp_path)
     assert [leak for name in practical_names() if name != "filters" for leak in leaks(texts, name)] == []

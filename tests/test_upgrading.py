@@ -9,8 +9,8 @@ from ee559_course.cli import app
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.grading.gradebook.upgrade import practicals_of_before
 from ee559_course.paths import ROOT, SOLUTIONS
+from ee559_course.practicals.practical import read_practical
 from ee559_course.practicals.release import full_notebook
-from ee559_course.practicals.source import read_source
 from nbgrader.apps import NbGraderAPI
 from typer.testing import CliRunner
 
@@ -18,10 +18,10 @@ from typer.testing import CliRunner
 @pytest.fixture
 def course(tmp_path: Path) -> CourseFolder:
     """A course folder with a practical whose tests stand in its notebook, one submission, and points by hand."""
-    source = read_source("batches")
+    practical = read_practical("batches")
     folder = tmp_path / "solutions" / "batches"
     folder.mkdir(parents=True)
-    nbformat.write(full_notebook(source), folder / "batches.ipynb")
+    nbformat.write(full_notebook(practical), folder / "batches.ipynb")
     (tmp_path / "nbgrader_config.py").write_text(
         (ROOT / "nbgrader_config.py").read_text("utf-8") + "\n# mine\n", "utf-8"
     )
@@ -30,7 +30,7 @@ def course(tmp_path: Path) -> CourseFolder:
     assert api.generate_assignment("batches", force=True, create=True)["success"]
     submission = made.submitted("ada", "batches")
     shutil.copytree(tmp_path / "practicals" / "batches", submission)
-    words = next(cell for part in source.parts for cell in part.words)
+    words = next(cell for part in practical.parts for cell in part.words)
     with made.gradebook() as gradebook:
         gradebook.update_or_create_student("ada")
         gradebook.update_or_create_submission("batches", "ada")
@@ -75,7 +75,7 @@ def test_what_was_handed_in_and_graded_stays_under_a_name_of_its_own(course: Cou
 
 def test_the_practical_of_today_is_ready_to_be_handed_out(course: CourseFolder) -> None:
     run(course, "upgrade")
-    assert read_source("batches", course.root / "solutions").version == read_source("batches", SOLUTIONS).version
+    assert read_practical("batches", course.root / "solutions").version == read_practical("batches", SOLUTIONS).version
     assert (course.root / "practicals" / "batches" / "batches.ipynb").exists()
     assert NbGraderAPI(config=course.config).generate_assignment("batches", force=True, create=True)["success"]
     assert run(course, "upgrade") == (0, run(course, "upgrade")[1])

@@ -13,7 +13,7 @@ from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.grading.errors import Quarantine
 from ee559_course.grading.plan.grading_plan import read_plan
 from ee559_course.grading.plan.versions import Versions, keep_version
-from ee559_course.practicals.source import read_source
+from ee559_course.practicals.practical import read_practical
 from nbformat import NotebookNode
 
 BY_THREE = ("return 2 * x\n", "return 3 * x\n")  # in the hidden test of `double`
@@ -33,7 +33,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> CourseFolder:
 
 
 def version_of(course: CourseFolder) -> str:
-    return read_source("tiny", course.root / "solutions").version
+    return read_practical("tiny", course.root / "solutions").version
 
 
 def change_tests(course: CourseFolder, before: str, after: str) -> str:

@@ -10,7 +10,7 @@ from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.grading.plan.grading_plan import read_plan
 from ee559_course.paths import PRACTICALS, ROOT, SOLUTIONS
 from ee559_course.practicals.answer_bank import load_answers, pack
-from ee559_course.practicals.source import is_answer, read_source
+from ee559_course.practicals.practical import is_answer, read_practical
 from nbformat import NotebookNode
 
 SIZE = 24
@@ -25,7 +25,7 @@ def class_of(practical: str) -> list[NotebookNode]:
     Args:
         practical: such as ``sizes``.
     """
-    source = read_source(practical)
+    source = read_practical(practical)
     bank = load_answers(source)
     solution = {cell.id: cell.source for cell in source.notebook.cells if is_answer(cell)}
     right, wrong = ([answer for answer in bank if answer.kind == kind] for kind in ("right", "wrong"))

@@ -16,7 +16,7 @@ TOO_LONG = 10.0  # seconds; a single loop that would take longer is left out
 def batch_against_loop(setting: Setting) -> Iterator[Row]:
     """Time `x.mm(w.t())` against a loop of `w.mv(x[k])`, on the GPU and on the CPU, in each precision.
 
-    Source: slides H5 and H6.
+    Practical: slides H5 and H6.
     """
     sizes = setting.sizes
     for device in setting.devices:
@@ -41,7 +41,7 @@ def batch_against_loop(setting: Setting) -> Iterator[Row]:
 def curve_over_batch_size(setting: Setting) -> Iterator[Row]:
     """Time batch and loop (float32) at batch sizes N; rates in TFLOP/s, and the highest, of a large square product.
 
-    A product of N samples takes 2 N C D operations. Source: slides H5 and H6.
+    A product of N samples takes 2 N C D operations. Practical: slides H5 and H6.
     """
     sizes = setting.sizes
     for device in setting.devices:
@@ -68,7 +68,7 @@ def curve_over_batch_size(setting: Setting) -> Iterator[Row]:
 def synchronize_forgotten(setting: Setting) -> Iterator[Row]:
     """Time the batch with `synchronize` before each reading of the clock, and without: then only the asking counts.
 
-    Source: slide H5.
+    Practical: slide H5.
     """
     for nb in setting.sizes.waits:
         batch = _batch(*operands(setting.device, nb, setting.sizes))
@@ -82,7 +82,7 @@ def synchronize_forgotten(setting: Setting) -> Iterator[Row]:
 def events_beside_the_clock(setting: Setting) -> Iterator[Row]:
     """Time the batch by the clock, by the GPU's events, and by the clock around many calls; seconds of one call.
 
-    Source: slide H5.
+    Practical: slide H5.
     """
     event = _event_class(setting.device)
     if event is None:
@@ -119,7 +119,7 @@ def events_beside_the_clock(setting: Setting) -> Iterator[Row]:
 def ways_to_write_the_loop(setting: Setting) -> Iterator[Row]:
     """Time four ways: `mm`, a loop of `mv`, `torch.vmap` of `mv`, and a CUDA graph of the loop. The fifth is compiled.
 
-    Source: slides H2, H5 and H6.
+    Practical: slides H2, H5 and H6.
     """
     sizes, device = setting.sizes, setting.device
     x, w = operands(device, sizes.batch, sizes)
@@ -136,7 +136,7 @@ def compiled_loop(setting: Setting, rows: int) -> Iterator[Row]:
 
     A compiler unrolls a Python loop. All of the rows at once would take very long to compile, so Python's loop
     goes over calls, each for some rows. What the first call takes, compilation included, is a row too.
-    Source: slides H5 and H6.
+    Practical: slides H5 and H6.
     """
     sizes, device = setting.sizes, setting.device
     x, w = operands(device, sizes.batch, sizes)

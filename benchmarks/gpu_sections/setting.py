@@ -50,7 +50,7 @@ class Sizes:
     """How large everything is. The defaults are the slides' and the practical's; `SHORT` only tries the code.
 
     Args:
-        batch, in_features, out_features: N, D and C of x (N, D) and w (C, D). Source: slide H5.
+        batch, in_features, out_features: N, D and C of x (N, D) and w (C, D). Practical: slide H5.
         runs: runs of each thing timed, at most.
         batch_sizes: values of N for the curve.
         waits: values of N for the clocks.
@@ -59,7 +59,7 @@ class Sizes:
         backend: what `torch.compile` compiles with.
         epochs: data and mini-batch size of the epochs that are timed.
         moved: data and mini-batch size of the epochs to which data is moved.
-        plans: the trainings of each section. Source: practical session 4.
+        plans: the trainings of each section. Practical: practical session 4.
     """
 
     batch: int = 2500
@@ -114,7 +114,7 @@ class Stopwatch:
 
 
 def now(device: torch.device) -> float:
-    """Wait for the device, then read the clock, in seconds. Source: slide H5."""
+    """Wait for the device, then read the clock, in seconds. Practical: slide H5."""
     synchronize(device)
     return perf_counter()
 

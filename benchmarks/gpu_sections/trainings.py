@@ -49,7 +49,7 @@ NETWORKS: dict[str, Callable[[int], nn.Module]] = {"Net": Net, "Net2": Net2}
 def training_epoch(setting: Setting) -> Iterator[Row]:
     """Time an epoch of the lecture's network on the GPU and on the CPU, data and network being there.
 
-    Source: slides F3 and F5, practical session 4.
+    Practical: slides F3 and F5, practical session 4.
     """
     for size, mini_batch in setting.sizes.epochs:
         first_losses = {}
@@ -71,7 +71,7 @@ def training_epoch(setting: Setting) -> Iterator[Row]:
 def data_moved(setting: Setting) -> Iterator[Row]:
     """Time an epoch whose data was moved to the GPU once, against one that moves each mini-batch; and the copies alone.
 
-    Source: practical session 4.
+    Practical: practical session 4.
     """
     for size, mini_batch in setting.sizes.moved:
         data = load_mnist(size, one_hot=True)
@@ -100,7 +100,7 @@ def practical_trainings(setting: Setting, section: str) -> Iterator[Row]:
     """Train networks from several seeds by mini-batches of 100, η = 0.1, targets −1/+1; test errors in percent.
 
     Data and network are on the device. A run that would outlast the budget is left out, with those after it.
-    Source: practical session 4.
+    Practical: practical session 4.
     """
     for plan in setting.sizes.plans[section]:
         data = load_mnist(plan.data, one_hot=True, device=setting.device)

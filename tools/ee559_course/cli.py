@@ -72,12 +72,12 @@ def release(
 ) -> None:
     """Make the students' practicals from the solutions, and record what their checks compare with."""
     from ee559_course.grading.plan.versions import keep_version
+    from ee559_course.practicals.practical import read_practical
     from ee559_course.practicals.release import make_release  # nbgrader takes a second to import
-    from ee559_course.practicals.source import read_source
 
     with _release_errors():
         for path in make_release(practicals or ()):
-            keep_version(CourseFolder(ROOT), path.stem, read_source(path.stem).version)
+            keep_version(CourseFolder(ROOT), path.stem, read_practical(path.stem).version)
             console.print(f"[green]✓[/] {path}")
 
 
@@ -92,22 +92,22 @@ def student_bundle(
 @app.command()
 def rubric(practical: PracticalName) -> None:
     """Print the points of each part and test of a practical, and what to grade the words by."""
+    from ee559_course.practicals.practical import read_practical
     from ee559_course.practicals.rubric import points_and_rubrics
-    from ee559_course.practicals.source import read_source
 
     with _release_errors():
-        print(points_and_rubrics(read_source(practical)))
+        print(points_and_rubrics(read_practical(practical)))
 
 
 @app.command()
 def catches(practical: PracticalName) -> None:
     """Print which hidden test of a practical catches which wrong answer of its bank."""
     from ee559_course.practicals.answer_bank import coverage_table, load_answers
-    from ee559_course.practicals.source import read_source
+    from ee559_course.practicals.practical import read_practical
 
     with _release_errors():
-        source = read_source(practical)
-        print(coverage_table(source, load_answers(source)))
+        found = read_practical(practical)
+        print(coverage_table(found, load_answers(found)))
 
 
 @app.command()
@@ -123,15 +123,15 @@ def bank(
     """Try the answers of the practicals' banks by check and mark, and say which are not handled as the bank says."""
     from ee559_course.practicals.answer_bank import load_answers
     from ee559_course.practicals.bank_run import run_bank, write_result
-    from ee559_course.practicals.source import practical_names, read_source
+    from ee559_course.practicals.practical import practical_names, read_practical
     from ee559_course.practicals.stock import stock_problems
 
     all_as_said = True
     with _release_errors():
         for name in practicals or practical_names():
             results = list(run_bank(name, repeats, answer or ()))
-            source = read_source(name)
-            others = stock_problems(source, load_answers(source)) if stock else None
+            practical = read_practical(name)
+            others = stock_problems(practical, load_answers(practical)) if stock else None
             for problem in [problem for _, problems in results for problem in problems] + (others or []):
                 console.print(f"[red]✗[/] {escape(problem)}", highlight=False)
                 all_as_said = False
@@ -148,13 +148,13 @@ def mutate(practical: PracticalName) -> None:
     """Change the solutions of a practical a little, in every way known, and say which changes lose no points."""
     from ee559_course.practicals.answer_bank import equivalent_changes
     from ee559_course.practicals.mutation import mutants_of, survivors
-    from ee559_course.practicals.source import read_source
+    from ee559_course.practicals.practical import read_practical
 
     with _release_errors():
-        source = read_source(practical)
-        equivalent = equivalent_changes(source)
-        mutants = mutants_of(source.notebook)
-        alive = survivors(source, mutants)
+        found = read_practical(practical)
+        equivalent = equivalent_changes(found)
+        mutants = mutants_of(found.notebook)
+        alive = survivors(found, mutants)
     for mutant in alive:
         known = " (equivalent, says the bank)" if (mutant.cell, mutant.change) in equivalent else ""
         console.print(f"{mutant.cell}: {mutant.change}{known}", highlight=False, markup=False)
@@ -164,7 +164,7 @@ def mutate(practical: PracticalName) -> None:
 @contextmanager
 def _release_errors() -> Iterator[None]:
     """Print a release error as one message, and exit with 1."""
-    from ee559_course.practicals.source import ReleaseError
+    from ee559_course.practicals.practical import ReleaseError
 
     try:
         yield

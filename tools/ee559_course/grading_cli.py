@@ -171,7 +171,7 @@ def _folder(course: Path) -> "CourseFolder":
 def _errors(stopped: str = "Stopped.") -> Iterator[None]:
     """Print what the instructor can mend as one message, and exit with 1; with 130, and the words for it, on Ctrl+C."""
     from ee559_course.grading.errors import GradingError, reporting_file_errors
-    from ee559_course.practicals.source import ReleaseError
+    from ee559_course.practicals.practical import ReleaseError
 
     try:
         with reporting_file_errors():

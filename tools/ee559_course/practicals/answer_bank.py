@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ee559_course.practicals.source import ReleaseError, Source
+from ee559_course.practicals.practical import ReleaseError, Practical
 
 BANK = "answers.toml"
 Kind = Literal["right", "wrong", "unearned"]
@@ -37,26 +37,26 @@ class Answer:
     unseen: str = ""
 
 
-def load_answers(source: Source) -> list[Answer]:
+def load_answers(practical: Practical) -> list[Answer]:
     """Read the bank of a practical; an unearned answer that names no tests fails all of its part.
 
     Raises:
         ReleaseError: an answer names a cell or a test that the practical does not have, or a name is used twice.
     """
-    text = (source.folder / BANK).read_text(encoding="utf-8") if (source.folder / BANK).exists() else ""
+    text = (practical.folder / BANK).read_text(encoding="utf-8") if (practical.folder / BANK).exists() else ""
     bank = tomllib.loads(text)
-    answers = [_answer(source, kind, entry) for kind in KINDS for entry in bank.get(kind, [])]
+    answers = [_answer(practical, kind, entry) for kind in KINDS for entry in bank.get(kind, [])]
     names: set[str] = set()
     for answer in answers:
         if answer.name in names:
-            raise ReleaseError(f"{source.name}/{BANK}: two answers are called '{answer.name}': rename one.")
+            raise ReleaseError(f"{practical.name}/{BANK}: two answers are called '{answer.name}': rename one.")
         names.add(answer.name)
     return answers
 
 
-def _answer(source: Source, kind: Kind, entry: dict[str, str | list[str]]) -> Answer:
-    where = f"{source.name}/{BANK}, '{entry.get('name')}'"
-    part = source.part_of(str(entry.get("cell")))
+def _answer(practical: Practical, kind: Kind, entry: dict[str, str | list[str]]) -> Answer:
+    where = f"{practical.name}/{BANK}, '{entry.get('name')}'"
+    part = practical.part_of(str(entry.get("cell")))
     if part is None or entry["cell"] not in part.answers:
         raise ReleaseError(f"{where}: no cell for an answer is called {entry.get('cell')}.")
     try:
@@ -64,7 +64,7 @@ def _answer(source: Source, kind: Kind, entry: dict[str, str | list[str]]) -> An
         answer = Answer(**{**entry, "kind": kind, "fails": fails})  # type: ignore[arg-type]
     except TypeError as error:
         raise ReleaseError(f"{where}: {error}.") from error
-    if unknown := sorted(answer.fails - {test.id() for test in source.tests}):
+    if unknown := sorted(answer.fails - {test.id() for test in practical.tests}):
         raise ReleaseError(f"{where}: no test is called {unknown[0]}.")
     if kind == "wrong" and not answer.fails:
         raise ReleaseError(f"{where}: expected the tests that it fails, got none.")
@@ -73,9 +73,9 @@ def _answer(source: Source, kind: Kind, entry: dict[str, str | list[str]]) -> An
     return answer
 
 
-def equivalent_changes(source: Source) -> set[tuple[str, str]]:
+def equivalent_changes(practical: Practical) -> set[tuple[str, str]]:
     """Read from the bank which changes of a solution, by cell, leave it right; each has its reason there."""
-    bank = tomllib.loads((source.folder / BANK).read_text(encoding="utf-8"))
+    bank = tomllib.loads((practical.folder / BANK).read_text(encoding="utf-8"))
     return {(entry["cell"], entry["change"]) for entry in bank.get("equivalent", [])}
 
 
@@ -90,10 +90,10 @@ def pack(answers: Iterable[Answer]) -> list[dict[str, Answer]]:
     return packs
 
 
-def coverage_table(source: Source, answers: Sequence[Answer]) -> str:
+def coverage_table(practical: Practical, answers: Sequence[Answer]) -> str:
     """Write as Markdown which hidden test catches which wrong answer."""
     lines = ["| Hidden test | Wrong answers that it catches |", "|---|---|"]
-    for test in source.tests:
+    for test in practical.tests:
         caught = [answer.name for answer in answers if answer.kind == "wrong" and test.id() in answer.fails]
         lines.append(f"| {test.id()} | {'; '.join(caught)} |")
     return "\n".join(lines) + "\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ee559_course.paths import SOLUTIONS
 from ee559_course.practicals.answer_bank import KINDS, Answer, load_answers
-from ee559_course.practicals.source import read_source
+from ee559_course.practicals.practical import read_practical
 from ee559_course.practicals.trial import bank_problems
 
 
@@ -27,8 +27,8 @@ def run_bank(
     Raises:
         ReleaseError: there is no such practical, or its bank is broken.
     """
-    source = read_source(name, solutions)
-    chosen = [answer for answer in load_answers(source) if not answers or answer.name in answers]
+    practical = read_practical(name, solutions)
+    chosen = [answer for answer in load_answers(practical) if not answers or answer.name in answers]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
         tasks = [(name, answer, repeats, solutions) for answer in chosen]
@@ -36,7 +36,7 @@ def run_bank(
 
 
 def _problems(name: str, answer: Answer, repeats: int, solutions: Path) -> list[str]:
-    return bank_problems(read_source(name, solutions), answer, repeats)
+    return bank_problems(read_practical(name, solutions), answer, repeats)
 
 
 def write_result(
@@ -52,7 +52,7 @@ def write_result(
         stock: what stock nbgrader marked otherwise; None if it was not asked.
     """
     recorded: dict[str, object] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    result: dict[str, object] = {"version": read_source(name).version, "repeats": repeats}
+    result: dict[str, object] = {"version": read_practical(name).version, "repeats": repeats}
     result |= {kind: sum(answer.kind == kind for answer, _ in results) for kind in KINDS}
     result |= {
         "problems": [problem for _, problems in results for problem in problems],

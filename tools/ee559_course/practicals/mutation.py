@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from nbformat import NotebookNode
 
 from ee559_course.practicals.answer_bank import Answer
-from ee559_course.practicals.source import REGION, Source, is_answer
+from ee559_course.practicals.practical import REGION, Practical, is_answer
 from ee559_course.practicals.trial import try_answer
 
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -60,11 +60,11 @@ def mutants_of(notebook: NotebookNode) -> list[Mutant]:
     return list(found.values())
 
 
-def survivors(source: Source, mutants: Sequence[Mutant]) -> list[Mutant]:
+def survivors(practical: Practical, mutants: Sequence[Mutant]) -> list[Mutant]:
     """Return the mutants that lose no points in their part."""
     alive = []
     for mutant in mutants:
-        trial = try_answer(source, Answer("wrong", mutant.change, mutant.cell, mutant.source), checks=False)
+        trial = try_answer(practical, Answer("wrong", mutant.change, mutant.cell, mutant.source), check=False)
         if not trial.fixed and not any(trial.drawn):
             alive.append(mutant)
     return alive

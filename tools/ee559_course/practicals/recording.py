@@ -13,32 +13,32 @@ from ee559.practicals.question import RecordedTest, form_of
 from ee559.practicals.wire import pack
 
 from ee559_course.practicals.hidden import Case, HiddenTest, source_of
-from ee559_course.practicals.source import ReleaseError, Source
+from ee559_course.practicals.practical import ReleaseError, Practical
 
 RECORDED = Path(ee559.practicals.__file__).parent
 LARGEST = 100_000  # bytes of one practical's file
 
 
-def recorded(source: Source) -> str:
+def recorded(practical: Practical) -> str:
     """Write a practical's recorded values as JSON.
 
     Raises:
         ReleaseError: a test's own functions fail on its cases, or it is all too large.
     """
     fields = {
-        "name": source.name,
-        "version": source.version,
-        "forbidden": asdict(source.forbidden),
-        "see": {part.id: part.see for part in source.parts if part.see}
-        | {test.id(): test.see for test in source.tests if test.see},
-        "tests": [_recorded_test(source, test) for test in source.tests],
+        "name": practical.name,
+        "version": practical.version,
+        "forbidden": asdict(practical.forbidden),
+        "see": {part.id: part.see for part in practical.parts if part.see}
+        | {test.id(): test.see for test in practical.tests if test.see},
+        "tests": [_recorded_test(practical, test) for test in practical.tests],
     }
     text = json.dumps(fields, ensure_ascii=False, separators=(",", ":")) + "\n"
     if len(text.encode()) > LARGEST:
         sizes = {test["id"]: len(json.dumps(test)) for test in fields["tests"]}  # type: ignore[index]
         largest = max(sizes, key=lambda test: sizes[test])
         raise ReleaseError(
-            f"{source.name}: its checks record {len(text.encode()):,} bytes, more than {LARGEST:,}: make the fixed "
+            f"{practical.name}: its checks record {len(text.encode()):,} bytes, more than {LARGEST:,}: make the fixed "
             f"cases of {largest} smaller, or make large tensors in answer."
         )
     return text
@@ -53,11 +53,11 @@ def record(test: type[HiddenTest]) -> RecordedTest:
     return RecordedTest.from_dict(_fields(test))
 
 
-def _recorded_test(source: Source, test: type[HiddenTest]) -> dict[str, Any]:
+def _recorded_test(practical: Practical, test: type[HiddenTest]) -> dict[str, Any]:
     try:
         return _fields(test)
     except Exception as error:  # whatever an author's mistake raises
-        raise ReleaseError(f"{source.name}, {test.__name__}: {type(error).__name__}: {error}") from error
+        raise ReleaseError(f"{practical.name}, {test.__name__}: {type(error).__name__}: {error}") from error
 
 
 def _fields(test: type[HiddenTest]) -> dict[str, Any]:

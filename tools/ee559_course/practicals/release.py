@@ -17,7 +17,7 @@ from ee559_course.paths import PRACTICALS, SOLUTIONS
 from ee559_course.practicals.hidden import HiddenTest
 from ee559_course.practicals.recording import RECORDED, recorded
 from ee559_course.practicals.rules import practical_problems
-from ee559_course.practicals.source import ReleaseError, Source, code_of_test, practical_names, read_source
+from ee559_course.practicals.practical import ReleaseError, Practical, code_of_test, practical_names, read_practical
 
 __all__ = ["AddHiddenTests", "ReleaseError", "full_notebook", "make_release", "nbgrader_config"]
 
@@ -48,35 +48,35 @@ class AddHiddenTests(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader ha
         folder = Path(metadata["path"])
         if not (folder / "hidden_tests.py").exists():
             return notebook, resources
-        return full_notebook(read_source(folder.name, folder.parent)), resources
+        return full_notebook(read_practical(folder.name, folder.parent)), resources
 
 
-def full_notebook(source: Source) -> NotebookNode:
+def full_notebook(practical: Practical) -> NotebookNode:
     """Return a practical's notebook with the cells of its hidden tests, as nbgrader needs it.
 
     The tests of a part stand after the last cell in it that takes code or checks it, and so before its words.
     """
-    made: NotebookNode = nbformat.from_dict(source.notebook)
+    made: NotebookNode = nbformat.from_dict(practical.notebook)
     after: dict[str, list[NotebookNode]] = {}
-    for part in source.parts:
-        code = [cell.id for cell in source.notebook.cells if cell.id in part.cells and cell.cell_type == "code"]
+    for part in practical.parts:
+        code = [cell.id for cell in practical.notebook.cells if cell.id in part.cells and cell.cell_type == "code"]
         checks = [cell for cell in code if cell in part.answers or cell.startswith("check-")]
         last = (checks or list(part.cells))[-1]
-        after[last] = [_test_cell(source, part.name, test) for test in part.tests]
+        after[last] = [_test_cell(practical, part.name, test) for test in part.tests]
     made.cells = [each for cell in made.cells for each in (cell, *after.get(cell.id, ()))]
-    made.metadata["ee559"] = {"practical": source.name, "version": source.version}
+    made.metadata["ee559"] = {"practical": practical.name, "version": practical.version}
     return made
 
 
-def _test_cell(source: Source, part: str, test: type[HiddenTest]) -> NotebookNode:
+def _test_cell(practical: Practical, part: str, test: type[HiddenTest]) -> NotebookNode:
     text = TEST_CELL.format(
         part=part,
         points=test.points,
         s="" if test.points == 1 else "s",
         title=test.title(),
-        code=textwrap.indent(code_of_test(source, test), "    "),
+        code=textwrap.indent(code_of_test(practical, test), "    "),
         name=test.__name__,
-        forbidden=source.forbidden,
+        forbidden=practical.forbidden,
     )
     cell: NotebookNode = nbformat.v4.new_code_cell(text, id=test.id())
     cell.metadata["nbgrader"] = {
@@ -105,17 +105,17 @@ def make_release(
     Raises:
         ReleaseError: a solution breaks a rule, or nbgrader refuses it.
     """
-    sources = [read_source(name, solutions) for name in names or practical_names(solutions)]
-    if problems := [problem for source in sources for problem in practical_problems(source)]:
+    sources = [read_practical(name, solutions) for name in names or practical_names(solutions)]
+    if problems := [problem for practical in sources for problem in practical_problems(practical)]:
         raise ReleaseError("\n".join(problems))
     with tempfile.TemporaryDirectory() as scratch:
         fresh = Path(scratch) / "release"
         api = NbGraderAPI(config=nbgrader_config(Path(scratch), source_directory=solutions, release_directory=fresh))
-        texts = {source.name: recorded(source) for source in sources}
-        for source in sources:
-            result = api.generate_assignment(source.name, force=True, create=True)
+        texts = {practical.name: recorded(practical) for practical in sources}
+        for practical in sources:
+            result = api.generate_assignment(practical.name, force=True, create=True)
             if not result["success"]:
-                raise ReleaseError(f"{source.name}: nbgrader refused it: {result.get('error') or result.get('log')}")
+                raise ReleaseError(f"{practical.name}: nbgrader refused it: {result.get('error') or result.get('log')}")
         written = []
         for name, text in texts.items():
             target = output / name

@@ -11,24 +11,24 @@ from ee559.practicals.asking import question_names
 from nbformat import NotebookNode
 
 from ee559_course.practicals.hidden import HiddenTest
-from ee559_course.practicals.source import POINTS, REGION, STUB, TESTS, Part, Source, is_answer
+from ee559_course.practicals.practical import POINTS, REGION, STUB, TESTS, Part, Practical, is_answer
 
 LABELS = ("**Objectives**", "**Minutes**", "**Before you start**")
 UNDERSTANDING = (0.25, 0.33)  # of the points, by hand and by machine
 BY_HAND = (0.35, 0.65)  # of those
 
 
-def practical_problems(source: Source) -> list[str]:
+def practical_problems(practical: Practical) -> list[str]:
     """List what is wrong with a practical, each with file and cell or test."""
-    notebook = [f"{source.name}.ipynb, {cell}: {what}" for cell, what in (*_cells(source), *_points(source))]
-    return [*notebook, *(f"{TESTS}, {test.__name__}: {what}" for test in source.tests for what in _test(source, test))]
+    notebook = [f"{practical.name}.ipynb, {cell}: {what}" for cell, what in (*_cells(practical), *_points(practical))]
+    return [*notebook, *(f"{TESTS}, {test.__name__}: {what}" for test in practical.tests for what in _test(practical, test))]
 
 
-def understanding_problems(source: Source) -> list[str]:
+def understanding_problems(practical: Practical) -> list[str]:
     """List what is wrong with the share of the points that understanding carries, by hand and by machine."""
-    total = sum(_total(source, part) for part in source.parts)
-    by_hand = total - sum(float(test.points) for test in source.tests)
-    points = by_hand + sum(float(test.points) for test in source.tests if test.understanding)
+    total = sum(_total(practical, part) for part in practical.parts)
+    by_hand = total - sum(float(test.points) for test in practical.tests)
+    points = by_hand + sum(float(test.points) for test in practical.tests if test.understanding)
     found = []
     for what, part, whole, (least, most) in (
         ("understanding", points, total, UNDERSTANDING),
@@ -36,13 +36,13 @@ def understanding_problems(source: Source) -> list[str]:
     ):
         if not least * whole <= part <= most * whole:
             found.append(
-                f"{source.name}: expected {least:.0%} to {most:.0%} of {whole:g} points for {what}, got {part:g}."
+                f"{practical.name}: expected {least:.0%} to {most:.0%} of {whole:g} points for {what}, got {part:g}."
             )
     return found
 
 
-def _cells(source: Source) -> Iterator[tuple[str, str]]:
-    for cell in source.notebook.cells:
+def _cells(practical: Practical) -> Iterator[tuple[str, str]]:
+    for cell in practical.notebook.cells:
         if cell.get("outputs") or cell.get("execution_count"):
             yield cell.id, "it has outputs: clear them."
         has_region = bool(REGION.search(cell.source))
@@ -65,9 +65,9 @@ def _answer_cell(cell: NotebookNode, has_region: bool) -> Iterator[str]:
         yield 'expected raise NotImplementedError("what to return, with shapes") after the solution.'
 
 
-def _points(source: Source) -> Iterator[tuple[str, str]]:
-    title = source.notebook.cells[0]
-    totals = {part.id: _total(source, part) for part in source.parts}
+def _points(practical: Practical) -> Iterator[tuple[str, str]]:
+    title = practical.notebook.cells[0]
+    totals = {part.id: _total(practical, part) for part in practical.parts}
     stated = re.search(r"\*\*Points\*\* (\d+)", title.source)
     if stated is None or int(stated[1]) != sum(totals.values()):
         wanted = f"{sum(totals.values()):g}"
@@ -76,25 +76,25 @@ def _points(source: Source) -> Iterator[tuple[str, str]]:
         if label not in title.source:
             yield title.id, f"expected {label} in the first cell."
     stated = re.search(r"\*\*Minutes\*\* (\d+)", title.source)
-    minutes = sum(part.minutes for part in source.parts)
+    minutes = sum(part.minutes for part in practical.parts)
     if stated is None or int(stated[1]) != minutes:
         yield title.id, f"expected **Minutes** {minutes}, the sum over the parts, got {stated and stated[0]}."
-    for part in source.parts:
-        heading = next(cell for cell in source.notebook.cells if cell.id == part.cells[0])
+    for part in practical.parts:
+        heading = next(cell for cell in practical.notebook.cells if cell.id == part.cells[0])
         if not POINTS.search(heading.source.partition("\n")[0]) or part.points != totals[part.id]:
             yield heading.id, f"expected {totals[part.id]:g} points in its heading, got {part.points}."
         if part.tests and part.see is None:
             yield heading.id, f"expected the lecture and heading that explain it in SEE of {TESTS}."
 
 
-def _total(source: Source, part: Part) -> float:
-    by_hand = (cell for cell in source.notebook.cells if cell.id in part.words)
+def _total(practical: Practical, part: Part) -> float:
+    by_hand = (cell for cell in practical.notebook.cells if cell.id in part.words)
     return sum(float(test.points) for test in part.tests) + sum(
         float(cell.metadata.nbgrader.points) for cell in by_hand
     )
 
 
-def _test(source: Source, test: type[HiddenTest]) -> Iterator[str]:
+def _test(practical: Practical, test: type[HiddenTest]) -> Iterator[str]:
     if not test.title():
         yield "expected a docstring: its first line is the test's title."
     for name in ("part", "asks", "points", "answer", "expected"):
@@ -118,7 +118,7 @@ def _test(source: Source, test: type[HiddenTest]) -> Iterator[str]:
         yield "expected a fixed case at least: the students' check runs just these."
     elif list(first) != asked:
         yield f"expected cases of {', '.join(asked)}, as answer takes them, got {', '.join(first)}."
-    if not any(test.asks in cell.source for cell in source.notebook.cells if is_answer(cell)):
+    if not any(test.asks in cell.source for cell in practical.notebook.cells if is_answer(cell)):
         yield f"no cell that takes an answer has {test.asks}."
 
 

@@ -17,7 +17,7 @@ from nbgrader.apps import NbGraderAPI
 
 from ee559_course.practicals.answer_bank import Answer, pack
 from ee559_course.practicals.release import nbgrader_config
-from ee559_course.practicals.source import ReleaseError, Source, is_answer
+from ee559_course.practicals.practical import ReleaseError, Practical, is_answer
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,17 @@ class Graded:
 
 
 def bank_submissions(
-    source: Source, answers: Iterable[Answer]
+    practical: Practical, answers: Iterable[Answer]
 ) -> dict[str, tuple[Mapping[str, str], Sequence[Answer]]]:
     """Lay answers into submissions: for each student, the code of each solution cell, and the bank's answers in it.
 
     The student ``untouched`` hands in what was released, ``solution`` the solution.
     """
-    solutions = {cell.id: cell.source for cell in source.notebook.cells if is_answer(cell)}
+    solutions = {cell.id: cell.source for cell in practical.notebook.cells if is_answer(cell)}
     groups: dict[tuple[str, bool], list[Answer]] = {}
     for answer in answers:
         if answer.kind in ("wrong", "right"):
-            groups.setdefault((answer.kind, is_reading(source, answer)), []).append(answer)
+            groups.setdefault((answer.kind, is_reading(practical, answer)), []).append(answer)
     made: dict[str, tuple[Mapping[str, str], Sequence[Answer]]] = {"untouched": ({}, []), "solution": (solutions, [])}
     for number, answered in enumerate(packed for group in groups.values() for packed in pack(group)):
         sources = {cell: f"{answer.extra}\n{answer.source}".lstrip() for cell, answer in answered.items()}
@@ -53,21 +53,21 @@ def bank_submissions(
     return made
 
 
-def is_reading(source: Source, answer: Answer) -> bool:
+def is_reading(practical: Practical, answer: Answer) -> bool:
     """Say whether an answer is read off, and so may call what the other answers define."""
-    part = source.part_of(answer.cell)
+    part = practical.part_of(answer.cell)
     return part is not None and any(test.understanding for test in part.tests)
 
 
-def differing(source: Source, contained: Sequence[Answer], graded: Graded) -> list[str]:
+def differing(practical: Practical, contained: Sequence[Answer], graded: Graded) -> list[str]:
     """Return the tests, of the parts that a submission's answers belong to, that went otherwise than the bank says."""
-    parts = [source.part_of(answer.cell) for answer in contained]
+    parts = [practical.part_of(answer.cell) for answer in contained]
     asked = {test.id() for part in parts if part for test in part.tests}
     fails = {test for answer in contained for test in answer.fails}
     return sorted((graded.failed ^ fails) & asked)
 
 
-def grade_answers(source: Source, answers: Sequence[Answer]) -> dict[str, Graded]:
+def grade_answers(practical: Practical, answers: Sequence[Answer]) -> dict[str, Graded]:
     """Grade answers in stock nbgrader.
 
     Returns:
@@ -78,32 +78,32 @@ def grade_answers(source: Source, answers: Sequence[Answer]) -> dict[str, Graded
     """
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
-        config = nbgrader_config(root, source_directory=source.folder.parent)
+        config = nbgrader_config(root, source_directory=practical.folder.parent)
         api = NbGraderAPI(config=config)
-        _must_succeed(api.generate_assignment(source.name, force=True, create=True))
-        release = nbformat.read(root / "practicals" / source.name / f"{source.name}.ipynb", as_version=4)
+        _must_succeed(api.generate_assignment(practical.name, force=True, create=True))
+        release = nbformat.read(root / "practicals" / practical.name / f"{practical.name}.ipynb", as_version=4)
         results = {}
-        for student, (filled, contained) in bank_submissions(source, answers).items():
-            _submit(root, student, source.name, release, filled)
-            _must_succeed(api.autograde(source.name, student, force=True, create=True))
-            graded = _read_marks(root, config.CourseDirectory.db_url, source.name, student)
+        for student, (filled, contained) in bank_submissions(practical, answers).items():
+            _submit(root, student, practical.name, release, filled)
+            _must_succeed(api.autograde(practical.name, student, force=True, create=True))
+            graded = _read_marks(root, config.CourseDirectory.db_url, practical.name, student)
             results.update(dict.fromkeys((student, *(answer.name for answer in contained)), graded))
     return results
 
 
-def stock_problems(source: Source, answers: Sequence[Answer]) -> list[str]:
+def stock_problems(practical: Practical, answers: Sequence[Answer]) -> list[str]:
     """Grade answers in stock nbgrader; say which lose other tests there than the bank says.
 
     Answers without work are left out: nbgrader runs a notebook once, with nothing forbidden until a test asks.
     """
-    graded = grade_answers(source, answers)
+    graded = grade_answers(practical, answers)
     problems = []
     if any(graded["untouched"].points.values()) or graded["solution"].failed:
-        problems.append(f"{source.name}: the release has {graded['untouched'].points}, the solution loses points.")
-    for student, (_, contained) in bank_submissions(source, answers).items():
-        if tests := differing(source, contained, graded[student]):
+        problems.append(f"{practical.name}: the release has {graded['untouched'].points}, the solution loses points.")
+    for student, (_, contained) in bank_submissions(practical, answers).items():
+        if tests := differing(practical, contained, graded[student]):
             names = ", ".join(repr(answer.name) for answer in contained)
-            problems.append(f"{source.name}, {names}: stock nbgrader differs in {', '.join(tests)}.")
+            problems.append(f"{practical.name}, {names}: stock nbgrader differs in {', '.join(tests)}.")
     return problems
 
 

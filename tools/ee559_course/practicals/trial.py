@@ -18,13 +18,13 @@ import torch
 from ee559 import load_mnist
 from ee559.practicals.asking import as_graded, define, question_names
 from ee559.practicals.forbidding import Forbidden, forbid
-from ee559.practicals.practical import Practical
+from ee559.practicals import practical as student_side
 from ee559.practicals.wire import pack, unpack
 
 from ee559_course.practicals.answer_bank import Answer
 from ee559_course.practicals.hidden import Case, Draw, HiddenTest
 from ee559_course.practicals.recording import record
-from ee559_course.practicals.source import Source
+from ee559_course.practicals.practical import Practical
 
 Result = TypeVar("Result")
 Batch = list[tuple[type[HiddenTest], list[Case]]]
@@ -52,30 +52,30 @@ class Trial:
 
 
 def try_answer(
-    source: Source, answer: Answer, tests: Sequence[type[HiddenTest]] = (), repeats: int = 1, checks: bool = True
+    practical: Practical, answer: Answer, tests: Sequence[type[HiddenTest]] = (), repeats: int = 1, check: bool = True
 ) -> Trial:
     """Put an answer into a practical's solution, run that, and ask the tests.
 
     Args:
-        source: the practical.
+        practical: the practical.
         answer: to try.
         tests: to ask; those of the answer's part if there are none.
         repeats: how many times to draw cases.
-        checks: whether to run the students' checks as well.
+        check: whether to run the students' checks as well.
     """
     torch.set_num_threads(1)  # as when it is graded; and a fork has no other threads that could help it
     _import_what_notebooks_import()
-    part = source.part_of(answer.cell)
+    part = practical.part_of(answer.cell)
     assert part is not None
     asked = tests or part.tests
-    recorded = tuple(record(test) for test in asked) if checks else ()
-    practical = Practical(source.name, source.version, source.forbidden, {}, recorded)
+    recorded = tuple(record(test) for test in asked) if check else ()
+    checks = student_side.Practical(practical.name, practical.version, practical.forbidden, {}, recorded)
     made = Trial()
-    if checks:
-        made.printed, made.ended = _in_a_fork(lambda: _check(source, answer, practical), made.printed, SECONDS)
+    if check:
+        made.printed, made.ended = _in_a_fork(lambda: _check(practical, answer, checks), made.printed, SECONDS)
     batches = [[(test, list(test.fixed())) for test in asked]]
     batches += [[(test, list(test.drawn(Draw(f"{k} {test.__name__}")))) for test in asked] for k in range(repeats)]
-    answered, ended = _in_a_fork(lambda: _answer(source, answer, practical, batches), None, SECONDS * len(batches))
+    answered, ended = _in_a_fork(lambda: _answer(practical, answer, checks, batches), None, SECONDS * len(batches))
     made.ended = made.ended or ended
     if answered is None:
         made.fixed = {test.id(): ended for test in asked}
@@ -84,10 +84,10 @@ def try_answer(
     return made
 
 
-def bank_problems(source: Source, answer: Answer, repeats: int = 1) -> list[str]:
+def bank_problems(practical: Practical, answer: Answer, repeats: int = 1) -> list[str]:
     """Try an answer of the bank; say what is not as the bank says."""
-    found = try_answer(source, answer, repeats=repeats)
-    where = f"{source.name}, {answer.kind} '{answer.name}'"
+    found = try_answer(practical, answer, repeats=repeats)
+    where = f"{practical.name}, {answer.kind} '{answer.name}'"
     problems = [f"{where}: {found.ended}"] if found.ended and not answer.fails else []
     for number, drawn in enumerate(found.drawn or [{}]):
         wrong = {**drawn, **found.fixed}
@@ -116,23 +116,23 @@ def _import_what_notebooks_import() -> None:
     load_mnist("tiny")
 
 
-def _check(source: Source, answer: Answer, practical: Practical) -> dict[str, str]:
-    namespace = _run_cells(source, answer, practical)
+def _check(practical: Practical, answer: Answer, checks: student_side.Practical) -> dict[str, str]:
+    namespace = _run_cells(practical, answer, checks)
     with contextlib.redirect_stdout(io.StringIO()):
         return {
-            name: practical.judged(name, namespace[name]) if name in namespace else f"✗ {name} is not defined"
-            for name in practical.answers
+            name: checks.judged(name, namespace[name]) if name in namespace else f"✗ {name} is not defined"
+            for name in checks.answers
         }
 
 
 def _answer(
-    source: Source, answer: Answer, practical: Practical, batches: Sequence[Batch]
+    practical: Practical, answer: Answer, checks: student_side.Practical, batches: Sequence[Batch]
 ) -> list[list[list[Answered]]]:
     """Ask every case, where what is forbidden was never there; a test's cases end with the first that fails."""
-    if source.forbidden != Forbidden():
-        forbid(source.forbidden).keep()
+    if practical.forbidden != Forbidden():
+        forbid(practical.forbidden).keep()
     names = question_names()
-    namespace = _run_cells(source, answer, practical)
+    namespace = _run_cells(practical, answer, checks)
     return [[list(_answers(test, cases, namespace, names)) for test, cases in batch] for batch in batches]
 
 
@@ -166,11 +166,11 @@ def _faults(batch: Batch, answered: Sequence[Sequence[Answered]]) -> dict[str, s
     return found
 
 
-def _run_cells(source: Source, answer: Answer, practical: Practical) -> dict[str, Any]:
-    setattr(ee559.practicals, source.name, practical)  # what its notebook imports need not be released yet
+def _run_cells(practical: Practical, answer: Answer, checks: student_side.Practical) -> dict[str, Any]:
+    setattr(ee559.practicals, practical.name, checks)  # what its notebook imports need not be released yet
     namespace: dict[str, Any] = {"__name__": "__main__"}
     torch.manual_seed(0)
-    for cell in source.notebook.cells:
+    for cell in practical.notebook.cells:
         if cell.cell_type != "code" or cell.id.startswith(LEFT_OUT):
             continue
         pieces = [answer.extra, answer.source] if cell.id == answer.cell else [cell.source]

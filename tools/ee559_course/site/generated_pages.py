@@ -10,7 +10,7 @@ import nbformat
 
 from ee559_course.lectures.ledger import changes_as_markdown, ledger_as_markdown, load_ledger
 from ee559_course.paths import LECTURES, LEDGER, ROOT
-from ee559_course.practicals.source import practical_names
+from ee559_course.practicals.practical import practical_names
 from ee559_course.site.practical_pages import practical_parts, read_title, write_practicals
 
 RECORDED = ROOT / "benchmarks" / "recorded"

@@ -11,7 +11,7 @@ from pypdf.generic import ArrayObject, DictionaryObject, NameObject, NullObject
 
 from ee559_course.browser import chromium
 from ee559_course.lectures.ledger import NOTEBOOKS
-from ee559_course.practicals.source import practical_names
+from ee559_course.practicals.practical import practical_names
 
 FOOTER = (
     '<div style="font: 8px sans-serif; width: 100%; text-align: center; color: #444">'

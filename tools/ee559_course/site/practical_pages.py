@@ -10,8 +10,8 @@ from nbformat import NotebookNode
 
 from ee559_course.lectures.ledger import exercise_anchor
 from ee559_course.paths import PRACTICALS
+from ee559_course.practicals.practical import STUB, practical_names, read_practical
 from ee559_course.practicals.rubric import points_and_rubrics
-from ee559_course.practicals.source import STUB, practical_names, read_source
 
 SOLUTION_MARK = re.compile(r"^ *### (BEGIN|END) SOLUTION\n", re.MULTILINE)
 PART = re.compile(r"^## (Part \d+ · .*?) \(.*\)$", re.MULTILINE)
@@ -77,14 +77,14 @@ def _student_page(name: str, with_solution: bool) -> NotebookNode:
 
 def _solution_page(name: str) -> str:
     """Write one solution of each part as Markdown, then the points and the rubrics; no hidden test is in it."""
-    source = read_source(name)
-    cells = {cell.id: cell.source for cell in source.notebook.cells}
-    lines = [f"# {source.title}: a solution", "", f"To [the practical](../practicals/{name}.ipynb).", ""]
-    for part in source.parts:
+    practical = read_practical(name)
+    cells = {cell.id: cell.source for cell in practical.notebook.cells}
+    lines = [f"# {practical.title}: a solution", "", f"To [the practical](../practicals/{name}.ipynb).", ""]
+    for part in practical.parts:
         lines += [f"## {part.name} · {part.title}", ""]
         for answer in part.answers:
             code = SOLUTION_MARK.sub("", STUB.sub("", cells[answer])).strip()
             lines += ["```python", re.sub(r"\n +return\n\n+", "\n\n", code), "```", ""]  # it kept the stub out
         if part.words:
             lines += ["Graded by hand: see below.", ""]
-    return "\n".join([*lines, "## Points", "", points_and_rubrics(source)])
+    return "\n".join([*lines, "## Points", "", points_and_rubrics(practical)])

@@ -8,7 +8,7 @@ from pathlib import Path
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.grading.plan.versions import keep_version
 from ee559_course.paths import PRACTICALS, ROOT, SOLUTIONS
-from ee559_course.practicals.source import TESTS, ReleaseError, practical_names, read_source
+from ee559_course.practicals.practical import TESTS, ReleaseError, practical_names, read_practical
 
 BEFORE = "-before"  # after the name of a practical in its old form, and after that of the settings
 BY_NAME = ("solutions", "practicals", "grading")  # folders that hold a folder for each practical
@@ -53,7 +53,7 @@ def upgrade(course: CourseFolder) -> list[str]:
             os.rename(old, new)
         for here, there in ((SOLUTIONS, "solutions"), (PRACTICALS, "practicals")):
             shutil.copytree(here / name, course.root / there / name, ignore=shutil.ignore_patterns("__pycache__"))
-        keep_version(course, name, read_source(name, course.root / "solutions").version)
+        keep_version(course, name, read_practical(name, course.root / "solutions").version)
         done.append(f"{name} is the practical as it is now: hand out practicals/{name}.")
     settings = course.root / SETTINGS
     if settings.exists() and settings.read_bytes() != (ROOT / SETTINGS).read_bytes():

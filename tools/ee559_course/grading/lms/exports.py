@@ -20,7 +20,8 @@ from ee559_course.grading.gradebook.record import Record, read_records
 from ee559_course.grading.lms.canvas import IDS, Filled, as_csv, fill, is_formula, no_formula
 from ee559_course.grading.pages.render import number, write_bytes
 from ee559_course.grading.pages.student_cells import plain
-from ee559_course.grading.plan.outline import Outline, read_outline
+from ee559_course.grading.plan.released import read_released
+from ee559_course.practicals.practical import Practical
 
 CANVAS_COLUMNS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 MOODLE_COLUMNS = {"username": "Username", "idnumber": "ID number", "email": "Email address"}
@@ -89,17 +90,17 @@ def export_grades(
         ValueError: the gradebook does not know it, the kind or an option is unknown, or Canvas' file has no fitting
             column, or more than one.
     """
-    outline = read_outline(course, practical)
+    source = read_released(course, practical).practical
     marks = read_marks(course, practical)
     records = {record.student: record for record in read_records(course.grading(practical))}
     reasons = {student: _without_grade(marks, student, records) for student in marks.students.keys() | records.keys()}
     graded = {student: mark for student, mark in marks.students.items() if not reasons[student]}
     if kind == "moodle":
-        made = _moodle(outline, graded, identifier or "username")
+        made = _moodle(source, graded, identifier or "username")
     elif kind == "canvas" and platform_file:
-        made = fill(platform_file, marks, graded, (outline.title, practical), column, match)
+        made = fill(platform_file, marks, graded, (source.title, practical), column, match)
     elif kind == "canvas":
-        made = _new_canvas(marks, graded, column or outline.title, identifier or "SIS Login ID")
+        made = _new_canvas(marks, graded, column or source.title, identifier or "SIS Login ID")
     else:
         raise ValueError(f"expected canvas or moodle, got {kind!r}")
     missing = {student: why for student, why in sorted(reasons.items()) if why}
@@ -119,7 +120,7 @@ def _without_grade(marks: ClassMarks, student: str, records: Mapping[str, Record
     return f"still to be graded by hand: {', '.join(mark.waiting)}" if mark.waiting else ""
 
 
-def _moodle(outline: Outline, graded: Mapping[str, StudentMarks], identifier: str) -> Filled:
+def _moodle(practical: Practical, graded: Mapping[str, StudentMarks], identifier: str) -> Filled:
     finds: dict[str, Callable[[StudentMarks], str]] = {
         "username": lambda mark: mark.student,
         "idnumber": lambda mark: mark.lms_user_id or mark.student,
@@ -127,7 +128,7 @@ def _moodle(outline: Outline, graded: Mapping[str, StudentMarks], identifier: st
     }
     if identifier not in finds:
         raise ValueError(f"expected one of {', '.join(finds)} for Moodle, got {identifier!r}")
-    rows = [[MOODLE_COLUMNS[identifier], outline.title, f"{outline.title} (Feedback)"]]
+    rows = [[MOODLE_COLUMNS[identifier], practical.title, f"{practical.title} (Feedback)"]]
     made = Filled(b"")
     for student, mark in graded.items():
         key = finds[identifier](mark)
@@ -136,17 +137,17 @@ def _moodle(outline: Outline, graded: Mapping[str, StudentMarks], identifier: st
         elif is_formula(key):
             made.left_out[student] = "a spreadsheet would take the id for a formula"
         else:
-            rows.append([key, number(mark.total), _feedback(outline, mark)])
+            rows.append([key, number(mark.total), _feedback(practical, mark)])
             made.exported.append(student)
     made.content = as_csv(rows).encode()
     return made
 
 
-def _feedback(outline: Outline, mark: StudentMarks) -> str:
+def _feedback(practical: Practical, mark: StudentMarks) -> str:
     """Say the points of each part and the grader's comments; Moodle takes the words for HTML."""
     said = []
-    for part in outline.parts:
-        marks = [mark.cells[cell] for cell in (*part.tests, *part.manual) if cell in mark.cells]
+    for part in practical.parts:
+        marks = [mark.cells[cell] for cell in part.graded if cell in mark.cells]
         if marks:
             earned, possible = sum(each.points for each in marks), sum(each.max_points for each in marks)
             said.append(f"{part.name}: {number(earned)} of {number(possible)}.")

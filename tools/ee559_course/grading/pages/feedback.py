@@ -19,7 +19,8 @@ from ee559_course.grading.gradebook.marks import CellMark, StudentMarks, read_ma
 from ee559_course.grading.gradebook.record import Record, read_records
 from ee559_course.grading.pages.render import render, write_page
 from ee559_course.grading.pages.student_cells import ShownCell, plain, redact, show_cell
-from ee559_course.grading.plan.outline import Lecture, Outline, PartOutline, read_cells, read_outline
+from ee559_course.grading.plan.released import Lecture, Released, find_lecture, read_cells, read_released
+from ee559_course.practicals.practical import Part
 
 MAX_MESSAGE, MAX_CELLS = 600, 400
 MAX_COLOURED = 100_000  # characters of code on a page
@@ -97,7 +98,7 @@ def write_feedback(course: CourseFolder, practical: str, students: Collection[st
         ReleaseError: there is no such practical.
         ValueError: the gradebook does not know it, or one of the students has no submission to it.
     """
-    outline = read_outline(course, practical)
+    released = read_released(course, practical)
     marks = read_marks(course, practical).students
     records = {record.student: record for record in read_records(course.grading(practical))}
     there = {student for student, mark in marks.items() if mark.submitted} | records.keys()
@@ -109,23 +110,25 @@ def write_feedback(course: CourseFolder, practical: str, students: Collection[st
         mark = marks.get(student) or StudentMarks(student, student, student)
         record = records.get(student)
         if record and not record.graded:
-            page = _quarantine_page(outline, mark, record)
+            page = _quarantine_page(released, mark, record)
         else:
-            page = _graded_page(outline, mark, record, _autograded(course, student, practical))
+            page = _graded_page(released, mark, record, _autograded(course, student, practical))
         folder = course.feedback(student, practical)
         written.append(write_page(folder / f"{practical}.html", page))
         _copy_for_release(course, student, practical)
     return written
 
 
-def _quarantine_page(outline: Outline, mark: StudentMarks, record: Record) -> str:
+def _quarantine_page(released: Released, mark: StudentMarks, record: Record) -> str:
     empty = NotebookNode(cells=[], metadata={})
-    (reason,) = redact(empty, outline.secrets, [record.reason])
-    return render("quarantine.html.j2", title=outline.title, name=plain(mark.name), reason=reason[:MAX_MESSAGE])
+    (reason,) = redact(empty, released.secrets, [record.reason])
+    return render(
+        "quarantine.html.j2", title=released.practical.title, name=plain(mark.name), reason=reason[:MAX_MESSAGE]
+    )
 
 
 def _graded_page(
-    outline: Outline,
+    released: Released,
     mark: StudentMarks,
     record: Record | None,
     notebook: NotebookNode | None,
@@ -133,15 +136,18 @@ def _graded_page(
     shown = notebook or NotebookNode(cells=[], metadata={})
     messages = _messages(record, shown)
     ended = plain(record.ended) if record else ""
-    redacted = redact(shown, outline.secrets, [ended, *messages.values()])
+    redacted = redact(shown, released.secrets, [ended, *messages.values()])
     messages = dict(zip(messages, (text[:MAX_MESSAGE] for text in redacted[1:]), strict=True))
     places = _places(record, shown)
-    cells = _cells_by_part(outline, shown, {place.anchor: place.here for place in reversed(places.values())})
+    cells = _cells_by_part(released, shown, {place.anchor: place.here for place in reversed(places.values())})
     mistakes = {test.cell: test.mistake for test in record.tests} if record else {}
-    parts = [_part_view(part, mark, messages, mistakes, places, cells.get(part.name, [])) for part in outline.parts]
+    parts = [
+        _part_view(part, mark, messages, mistakes, places, cells.get(part.name, []))
+        for part in released.practical.parts
+    ]
     return render(
         "feedback.html.j2",
-        title=outline.title,
+        title=released.practical.title,
         name=plain(mark.name),
         marks=mark,
         max_points=sum(each.max_points for each in mark.cells.values()),
@@ -185,7 +191,7 @@ def _anchor(number: int) -> str:
 
 
 def _part_view(
-    part: PartOutline,
+    part: Part,
     mark: StudentMarks,
     messages: Mapping[str, str],
     mistakes: Mapping[str, str],
@@ -193,33 +199,35 @@ def _part_view(
     cells: Collection[ShownCell],
 ) -> PartView:
     tests = []
-    for cell, about in part.tests.items():
+    for test in part.tests:
+        cell, about = test.id(), test.title()
         if cell in mark.cells and mark.cells[cell].points < mark.cells[cell].max_points:
             message = messages.get(cell, "")
             found = CALL.fullmatch(message)
             tried, what = found.groups() if found else ("", message)
-            lectures = part.lectures(message)
+            see = test.see or part.see
+            lectures = [find_lecture(*see)] if see else []
             tests.append(
                 TestView(about, mark.cells[cell], tried, what, mistakes.get(cell, ""), places.get(cell), lectures)
             )
         elif cell in mark.cells:
             tests.append(TestView(about, mark.cells[cell]))
-    manual = [TestView("your answer in words", mark.cells[cell]) for cell in part.manual if cell in mark.cells]
+    manual = [TestView("your answer in words", mark.cells[cell]) for cell in part.words if cell in mark.cells]
     comments = [plain(mark.comments[cell]) for cell in part.cells if cell in mark.comments]
     return PartView(part.name, part.title, tests, manual, comments, cells)
 
 
-def _cells_by_part(outline: Outline, notebook: NotebookNode, here: Mapping[str, int]) -> dict[str, list[ShownCell]]:
+def _cells_by_part(released: Released, notebook: NotebookNode, here: Mapping[str, int]) -> dict[str, list[ShownCell]]:
     """Show the student's cells under the part that they stand in: all code, and words that are the student's own."""
-    given = set(outline.released.values())
-    tests = {cell for part in outline.parts for cell in part.tests}
-    manual = {cell for part in outline.parts for cell in part.manual}
+    given = set(released.cells.values())
+    tests = {test.id() for test in released.practical.tests}
+    manual = {cell for part in released.practical.parts for cell in part.words}
     shown: dict[str, list[ShownCell]] = {}
     name, highlighted = "", 0
     for number, cell in enumerate(notebook.cells[:MAX_CELLS]):
-        if part := outline.part_of(cell.id):
+        if part := released.practical.part_of(cell.id):
             name = part.name
-        elif cell.id in outline.released:  # before the first part or behind the last
+        elif cell.id in released.cells:  # before the first part or behind the last
             name = ""
         own = cell.id not in tests if cell.cell_type == "code" else cell.id in manual or cell.source not in given
         if own and (cell.source.strip() or cell.get("outputs")):

@@ -14,7 +14,8 @@ from ee559_course.grading.pages.plots import Plot, histogram, shares
 from ee559_course.grading.pages.render import number, render, write_page
 from ee559_course.grading.pages.similarity import similar_pairs
 from ee559_course.grading.pages.student_cells import plain
-from ee559_course.grading.plan.outline import Outline, read_outline
+from ee559_course.grading.plan.released import read_released
+from ee559_course.practicals.practical import Practical
 
 MAX_ROWS, MAX_WORDS = 20, 200
 QUANTILES = (0, 25, 50, 75, 90, 100)
@@ -63,7 +64,7 @@ def write_report(course: CourseFolder, practical: str) -> Path:
         ReleaseError: there is no such practical.
         ValueError: the gradebook does not know it.
     """
-    outline = read_outline(course, practical)
+    source = read_released(course, practical).practical
     marks = read_marks(course, practical)
     records = list(read_records(course.grading(practical)))
     quarantined = [record for record in records if not record.graded]
@@ -74,7 +75,7 @@ def write_report(course: CourseFolder, practical: str) -> Path:
     names = {mark.student: _name(mark) for mark in marks.students.values()}
     page = render(
         "report.html.j2",
-        title=outline.title,
+        title=source.title,
         max_points=marks.max_points,
         graded=graded,
         quarantined=quarantined,
@@ -86,9 +87,9 @@ def write_report(course: CourseFolder, practical: str) -> Path:
         waiting=[mark for mark in graded if mark.waiting],
         late=[mark for mark in graded if mark.penalty],
         distribution=_distribution(graded, marks),
-        parts=(parts := _part_rows(outline, graded)),
+        parts=(parts := _part_rows(source, graded)),
         parts_plot=_parts_plot(parts) if graded else None,
-        tests=_test_rows(outline, runs),
+        tests=_test_rows(source, runs),
         mistakes=_mistakes(runs)[:MAX_ROWS],
         messages=_common(test.message for record in runs for test in record.tests if test.message)[:MAX_ROWS],
         costs=_costs(runs),
@@ -131,10 +132,10 @@ def _distribution(graded: Sequence[StudentMarks], marks: ClassMarks) -> tuple[Pl
     return histogram(edges, counts, f"Histogram. {said}"), rows, said
 
 
-def _part_rows(outline: Outline, graded: Sequence[StudentMarks]) -> list[PartRow]:
+def _part_rows(practical: Practical, graded: Sequence[StudentMarks]) -> list[PartRow]:
     rows = []
-    for part in outline.parts:
-        cells = (*part.tests, *part.manual)
+    for part in practical.parts:
+        cells = part.graded
         seen = [[mark.cells[cell] for cell in cells if cell in mark.cells] for mark in graded]
         done = [each for each in seen if each and not any(mark.waiting for mark in each)]
         top = max((sum(mark.max_points for mark in each) for each in seen), default=0.0)
@@ -158,8 +159,9 @@ def _parts_plot(rows: Sequence[PartRow]) -> Plot | None:
     return shares([f"{row.name} · {row.title}" for row in drawn], [row.share for row in drawn], alt)
 
 
-def _test_rows(outline: Outline, runs: Sequence[Record]) -> list[TestRow]:
+def _test_rows(practical: Practical, runs: Sequence[Record]) -> list[TestRow]:
     """List the tests that lost points, those that most students lost first."""
+    titles = {test.id(): test.title() for test in practical.tests}
     tried: Counter[str] = Counter()
     messages: dict[str, list[str]] = {}
     for record in runs:
@@ -169,8 +171,7 @@ def _test_rows(outline: Outline, runs: Sequence[Record]) -> list[TestRow]:
                 messages.setdefault(test.cell, []).append(test.message)
     rows = []
     for cell, said in sorted(messages.items(), key=lambda item: -len(item[1])):
-        part = outline.part_of(cell)
-        about = part.tests.get(cell, cell) if part else cell
+        part, about = practical.part_of(cell), titles.get(cell, cell)
         common = _common(message for message in said if message)[:3]
         rows.append(TestRow(part.name if part else "", about, len(said), tried[cell], common))
     return rows

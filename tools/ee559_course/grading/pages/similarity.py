@@ -30,7 +30,7 @@ from zlib import crc32
 import numpy as np
 
 from ee559_course.grading.course_folder import CourseFolder
-from ee559_course.grading.plan.outline import Outline, read_cells, read_outline
+from ee559_course.grading.plan.released import Released, read_cells, read_released
 
 RUN, WINDOW = 6, 4  # nodes in a fragment, and fragments of which one is kept
 LONGEST = 50_000  # characters of a cell
@@ -76,12 +76,12 @@ def similar_pairs(course: CourseFolder, practical: str, most: int = 20, least: f
     Raises:
         ReleaseError: there is no such practical.
     """
-    outline = read_outline(course, practical)
-    given = {run for source in outline.released.values() for run in _runs(source)}
+    released = read_released(course, practical)
+    given = {run for source in released.cells.values() for run in _runs(source)}
     students, prints = [], []
     for path in sorted(course.root.glob(f"autograded/*/{practical}/{practical}.ipynb")):
         try:
-            sources = _own_code(read_cells(path).cells, outline)
+            sources = _own_code(read_cells(path).cells, released)
         except (OSError, ValueError, AttributeError, KeyError, TypeError):  # what is no notebook has no code
             continue
         students.append(path.parent.parent.name)
@@ -89,15 +89,15 @@ def similar_pairs(course: CourseFolder, practical: str, most: int = 20, least: f
     return _pairs(students, prints, most, least)
 
 
-def _own_code(cells: Iterable[Mapping[str, object]], outline: Outline) -> list[tuple[str, str]]:
+def _own_code(cells: Iterable[Mapping[str, object]], released: Released) -> list[tuple[str, str]]:
     """Take the answers, and the cells that are not in the practical as it was released."""
     own = []
     for cell in cells:
         name, source = str(cell.get("id", "")), str(cell["source"])[:LONGEST]
-        if cell["cell_type"] == "code" and source != outline.released.get(name):
-            if name in outline.answers:
+        if cell["cell_type"] == "code" and source != released.cells.get(name):
+            if name in released.practical.answers:
                 own.append((name, source))
-            elif name not in outline.released and not source.startswith("# Part "):
+            elif name not in released.cells and not source.startswith("# Part "):
                 own.append(("other cells", source))
     return own
 

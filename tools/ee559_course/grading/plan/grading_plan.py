@@ -22,7 +22,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from ee559_course.grading.course_folder import CourseFolder
-from ee559_course.practicals.source import TESTS, ReleaseError, practical_names
+from ee559_course.practicals.practical import TESTS, ReleaseError, practical_names
 
 FORM = 2  # of the file; another one is made anew
 GRADES = (

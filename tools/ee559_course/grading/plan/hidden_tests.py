@@ -6,7 +6,7 @@ from ee559.practicals.forbidding import Forbidden
 
 from ee559_course.grading.plan.grading_plan import GradingPlan
 from ee559_course.practicals.hidden import HiddenTest
-from ee559_course.practicals.source import TESTS, load_tests, tests_in
+from ee559_course.practicals.practical import TESTS, load_tests, tests_in
 
 
 def load_hidden_tests(plan: GradingPlan, scratch: Path) -> tuple[dict[str, type[HiddenTest]], Forbidden]:

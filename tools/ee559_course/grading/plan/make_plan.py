@@ -21,8 +21,8 @@ from ee559_course.grading.plan.grading_plan import (
     known_cells,
     plan_path,
 )
+from ee559_course.practicals.practical import Practical, ReleaseError, read_practical
 from ee559_course.practicals.release import full_notebook, nbgrader_config
-from ee559_course.practicals.source import ReleaseError, Source, read_source
 
 
 def make_plan(course: CourseFolder, practical: str, digest: str) -> GradingPlan:
@@ -31,7 +31,7 @@ def make_plan(course: CourseFolder, practical: str, digest: str) -> GradingPlan:
     Raises:
         ReleaseError: the practical is broken, or nbgrader refuses it.
     """
-    source = read_source(practical, course.root / "solutions")
+    source = read_practical(practical, course.root / "solutions")
     notebook = full_notebook(source)
     cells = _planned_cells(course, notebook, practical)
     if cells is None:
@@ -68,10 +68,10 @@ def _planned_cells(course: CourseFolder, notebook: NotebookNode, practical: str)
     return {name: known[name] for name in marked} if marked.keys() == known.keys() else None
 
 
-def _planned_tests(source: Source) -> list[PlannedTest]:
+def _planned_tests(practical: Practical) -> list[PlannedTest]:
     return [
         PlannedTest(test.id(), part.name, test.title(), float(test.points))
-        for part in source.parts
+        for part in practical.parts
         for test in part.tests
     ]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.grading.errors import Quarantine
 from ee559_course.grading.plan.grading_plan import GradingPlan, digest_of, keep, read_plan
-from ee559_course.practicals.source import ReleaseError
+from ee559_course.practicals.practical import ReleaseError
 
 MARK = re.compile(rb'"ee559"\s*:\s*\{[^{}]{0,200}"version"\s*:\s*"([0-9a-f]{4,64})"')
 """A released notebook's metadata. In the text of a cell, JSON has a backslash before each of these quotes."""

@@ -64,13 +64,18 @@ class Part:
     see: tuple[str, str] | None
 
     @property
+    def graded(self) -> tuple[str, ...]:
+        """Ids of the cells that give points: of its hidden tests, and of answers in words."""
+        return (*(test.id() for test in self.tests), *self.words)
+
+    @property
     def asked(self) -> tuple[str, ...]:
         """Names of what the student writes in this part and tests look at."""
         return tuple(dict.fromkeys(test.asks for test in self.tests))
 
 
 @dataclass(frozen=True)
-class Source:
+class Practical:
     """A practical.
 
     Attributes:
@@ -97,6 +102,11 @@ class Source:
     def tests(self) -> "tuple[type[HiddenTest], ...]":
         """All hidden tests, in the order of the parts."""
         return tuple(test for part in self.parts for test in part.tests)
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """Ids of the cells that take answers in code, in order."""
+        return tuple(cell for part in self.parts for cell in part.answers)
 
     @property
     def code(self) -> str:
@@ -140,7 +150,7 @@ def practical_names(solutions: Path = SOLUTIONS) -> list[str]:
     return [path.stem for path in sorted(found, key=lambda path: (_title(path), path.stem))]
 
 
-def read_source(name: str, solutions: Path = SOLUTIONS) -> Source:
+def read_practical(name: str, solutions: Path = SOLUTIONS) -> Practical:
     """Read a practical; the same text is read once.
 
     Raises:
@@ -160,7 +170,7 @@ def read_source(name: str, solutions: Path = SOLUTIONS) -> Source:
 
 
 @functools.lru_cache(maxsize=64)
-def _read(name: str, folder: Path, digest: str) -> Source:
+def _read(name: str, folder: Path, digest: str) -> Practical:
     from ee559_course.practicals.hidden import Forbidden
 
     path = folder / f"{name}.ipynb"
@@ -176,7 +186,7 @@ def _read(name: str, folder: Path, digest: str) -> Source:
         raise ReleaseError(
             f"{name}/{TESTS}: no part is called {strange[0]}: the notebook has no heading part-{strange[0]}."
         )
-    return Source(
+    return Practical(
         name,
         folder,
         notebook.cells[0].source.splitlines()[0].removeprefix("# "),
@@ -245,12 +255,12 @@ def is_answer(cell: NotebookNode) -> bool:
     return bool(cell.metadata.get("nbgrader", {}).get("solution"))
 
 
-def code_of_test(source: Source, test: "type[HiddenTest]") -> str:
+def code_of_test(practical: Practical, test: "type[HiddenTest]") -> str:
     """Return what a test's cell needs of ``hidden_tests.py``: all but the other tests."""
-    tree = ast.parse(source.code)
-    others = {each.__name__ for each in source.tests} - {test.__name__}
+    tree = ast.parse(practical.code)
+    others = {each.__name__ for each in practical.tests} - {test.__name__}
     kept = [node for node in tree.body if not (isinstance(node, ast.ClassDef) and node.name in others)]
-    lines = source.code.splitlines()
+    lines = practical.code.splitlines()
     pieces = []
     for node in kept[1:] if ast.get_docstring(tree) else kept:
         first = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", []))])
