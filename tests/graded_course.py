@@ -141,7 +141,7 @@ def _grade(course: CourseFolder, gradebook: Gradebook, student: str) -> None:
         notes=("double was missing: it was put back.",) if student == "grace" else (),
         added=(f"import os  # {SCRIPT}",) if student == "fred" else (),
         pending=f"its answers came in two notebooks {SCRIPT}" if student == "fred" else "",
-        ended="killed: memory" if student == "fred" else "",
+        ended="memory" if student == "fred" else "",
         seconds=1.5 + len(tests) + len(student),
         cpu_seconds=1.25,
         peak_memory=300_000_000,

@@ -119,7 +119,7 @@ def test_code_has_its_colours(course: CourseFolder) -> None:
 
 def test_comment_of_the_grader_is_there_and_where_the_run_ended(course: CourseFolder) -> None:
     assert "Comment Well said. 22 is right." in text_of(course, "ada")
-    assert "did not come to its end: killed: memory" in text_of(course, "fred")
+    assert "did not come to its end: memory" in text_of(course, "fred")
     for for_the_instructor in ("two notebooks", "import os"):
         assert for_the_instructor not in text_of(course, "fred")
 

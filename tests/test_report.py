@@ -113,7 +113,7 @@ def test_quarantine_what_waits_early_ends_and_repairs_are_listed_with_reasons(co
     looked = table_after(course, "To be looked at")[1:]
     assert [row[0] for row in looked] == ["Fred Flagged (fred)"] * 2
     assert looked[0][1].startswith("its answers came in two notebooks <script>")
-    assert looked[1][1] == "the run ended early: killed: memory"
+    assert looked[1][1] == "the run ended early: memory"
     assert table_after(course, "Repaired") == [
         ["Student", "What"],
         ["Grace Hopper (grace)", "double was missing: it was put back."],

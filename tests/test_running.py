@@ -54,10 +54,10 @@ def worker() -> Iterator[Worker]:
 def run(worker: Worker, *steps: Step, seconds: float = 120.0, **options: Any) -> RunResult:
     """Run steps, and bring the result through JSON as a clean child gets it."""
     worker.warm_up()
-    host = worker._host
-    assert host is not None
+    launcher = worker._launcher
+    assert launcher is not None
     task = Task(list(steps), files={"beside.md": "text"}, step_seconds=seconds, **options)
-    return RunResult.from_json(run_task(host, task, worker._limits).to_json())
+    return RunResult.from_json(run_task(launcher, task, worker._limits).to_json())
 
 
 def cell(source: str) -> Step:
@@ -216,9 +216,9 @@ def test_a_question_that_takes_too_long_is_interrupted_and_the_next_one_asked(wo
 @NEEDS_CONFINEMENT
 def test_a_run_ends_when_the_time_of_the_whole_submission_is_over(worker: Worker) -> None:
     worker.warm_up()
-    assert worker._host is not None
+    assert worker._launcher is not None
     task = Task([cell("import time\ntime.sleep(60)"), cell("1")])
-    done = run_task(worker._host, task, worker._limits, time.monotonic() + 4)
+    done = run_task(worker._launcher, task, worker._limits, time.monotonic() + 4)
     assert (done.ended, [step.status for step in done.steps]) == ("all time", ["unfinished", "not run"])
 
 
@@ -264,13 +264,13 @@ def test_steps_after_the_end_of_the_process_are_told_as_not_run(worker: Worker) 
 
 
 def test_without_a_fork_a_fresh_python_does_the_same() -> None:
-    host = FreshPython()
+    launcher = FreshPython()
     steps = [cell("def twice(x):\n    return 2 * x"), cell("exit_ = 1 / 0")]
-    done = run_task(host, Task(steps, [Question("test", "twice", DOUBLE, [pack({"x": 4})])]), Limits())
+    done = run_task(launcher, Task(steps, [Question("test", "twice", DOUBLE, [pack({"x": 4})])]), Limits())
     assert [step.status for step in done.steps] == ["ok", "error"]
     assert values(done.asked["test"]) == [8]
     assert done.ended == ""
-    host.close()
+    launcher.close()
 
 
 def test_where_nothing_confines_it_refuses_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,13 +289,13 @@ def test_where_nothing_confines_it_refuses_unless_told(monkeypatch: pytest.Monke
 def test_worker_starts_another_server_when_its_own_is_gone() -> None:
     with closing(Worker(Limits())) as worker:
         run(worker, cell("1"))
-        server = worker._host
+        server = worker._launcher
         assert server is not None
         server._process.kill()  # type: ignore[attr-defined]
         task = {"plan": "none", "content": "", "seed": "", "files": {}, "cell_seconds": 1.0}
         with pytest.raises(LaunchError, match="could not be worked on"):  # by a new server: the task is none
             worker.run(json.dumps(task))
-        assert worker._host is not server
+        assert worker._launcher is not server
 
 
 def test_a_worker_itself_imports_no_torch() -> None:
@@ -320,14 +320,14 @@ def test_a_worker_removes_what_killed_ones_left(tmp_path: Path, monkeypatch: pyt
 def test_a_server_or_a_process_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     no_group = replace(probe(), bwrap="", cgroup_version=1, cgroup_parents=(str(tmp_path / "no group"),) * 2)
     gone = pytest.raises(LaunchError, match=r"is gone: exit status 1, FileNotFoundError.*no group.*Run `ee559 doctor`")
-    with closing(ForkServer(no_group, Limits(), tmp_path)) as host, gone:
-        run_task(host, Task([cell("1")]), Limits())
+    with closing(ForkServer(no_group, Limits(), tmp_path)) as launcher, gone:
+        run_task(launcher, Task([cell("1")]), Limits())
 
     refused = pytest.raises(
         LaunchError, match=r"process did not start: ValueError: current limit exceeds maximum limit"
     )
-    with closing(ForkServer(Confinement(), Limits(cpu_seconds=-1), tmp_path)) as host, refused:
-        run_task(host, Task([cell("1")]), Limits())
+    with closing(ForkServer(Confinement(), Limits(cpu_seconds=-1), tmp_path)) as launcher, refused:
+        run_task(launcher, Task([cell("1")]), Limits())
 
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\necho 'python: libpython.so: cannot open shared object file' >&2\nexit 127\n")
@@ -345,7 +345,7 @@ def test_a_submission_that_takes_all_memory_is_told_so(grouped: bool, tmp_path: 
         found = replace(found, cgroup_version=0, cgroup_parents=())
     limits = Limits(memory_bytes=700 * 2**20)
     task = Task([cell("print('kept')"), cell(HOG), cell("1")])
-    with cgroup_home(found) as confinement, closing(ForkServer(confinement, limits, tmp_path)) as host:
-        done = run_task(host, task, limits)
+    with cgroup_home(found) as confinement, closing(ForkServer(confinement, limits, tmp_path)) as launcher:
+        done = run_task(launcher, task, limits)
     assert (done.ended, [step.status for step in done.steps]) == ("memory", ["ok", "unfinished", "not run"])
     assert texts(done.steps[0]) == "kept\n"

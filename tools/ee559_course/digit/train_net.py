@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from ee559_course.digit.still import draw_still_picture
+from ee559_course.files import write_bytes
 from ee559_course.paths import SITE_SOURCES
 
 COMMAND = "ee559 train-net"
@@ -87,11 +87,11 @@ def write_trained_net(folder: Path = SITE_SOURCES / "digit") -> Path:
         "parameters": parameter_places(model, content),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "net.onnx", content)
-    _write(folder / "net.json", (json.dumps(record, indent=1) + "\n").encode())
+    write_bytes(folder / "net.onnx", content)
+    write_bytes(folder / "net.json", (json.dumps(record, indent=1) + "\n").encode())
     # Two digits of each class, side by side, as the page's script reads them.
-    _write(folder / "digits.bin", data.test_input[picks].to(torch.uint8).numpy().tobytes())
-    _write(folder / "still.webp", draw_still_picture(model, (data.test_input[picks[15]] - mean) / std))
+    write_bytes(folder / "digits.bin", data.test_input[picks].to(torch.uint8).numpy().tobytes())
+    write_bytes(folder / "still.webp", draw_still_picture(model, (data.test_input[picks[15]] - mean) / std))
     return folder / "net.json"
 
 
@@ -172,10 +172,3 @@ def parameter_places(model: Net, content: bytes) -> dict[str, dict[str, list[int
         name: {"shape": list(weight.shape), "offset": content.index(weight.numpy().tobytes())}
         for name, weight in model.state_dict().items()
     }
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write beside and rename."""
-    partial = path.with_name(f"{path.name}.part")
-    partial.write_bytes(content)
-    os.replace(partial, path)

@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+from ee559_course.files import write_text
 from ee559_course.paths import SOLUTIONS
 from ee559_course.practicals.answer_bank import KINDS, Answer, load_answers
 from ee559_course.practicals.practical import read_practical
@@ -59,6 +60,4 @@ def write_result(
         "marked otherwise by stock nbgrader": stock,
     }
     recorded[name] = result
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(recorded, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(unfinished, path)
+    write_text(path, json.dumps(recorded, indent=1, ensure_ascii=False) + "\n")

@@ -4,6 +4,7 @@ import os
 import zipfile
 from pathlib import Path
 
+from ee559_course.files import replacing
 from ee559_course.paths import ROOT
 
 FOLDER = "ee559"
@@ -43,13 +44,10 @@ def make_bundle(output: Path) -> Path:
     Args:
         output: the zip to write.
     """
-    output.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = output.with_name(f".{output.name}.unfinished")
-    with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as bundle:
+    with replacing(output) as unfinished, zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as bundle:
         for name, path in sorted(bundle_files().items()):
             entry = zipfile.ZipInfo(f"{FOLDER}/{name}")  # its date is the zip format's first day
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
             bundle.writestr(entry, path.read_bytes())
-    os.replace(unfinished, output)
     return output

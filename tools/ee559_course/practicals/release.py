@@ -12,6 +12,7 @@ from nbformat import NotebookNode
 from nbgrader.apps import NbGraderAPI
 from nbgrader.preprocessors import NbGraderPreprocessor
 
+from ee559_course.files import write_text
 from ee559_course.course_settings import nbgrader_config
 from ee559_course.paths import PRACTICALS, SOLUTIONS
 from ee559_course.practicals.hidden import HiddenTest
@@ -121,8 +122,6 @@ def make_release(
             target = output / name
             shutil.rmtree(target, ignore_errors=True)
             shutil.copytree(fresh / name, target)
-            unfinished = records / f".{name}.unfinished"
-            unfinished.write_text(text, encoding="utf-8")
-            os.replace(unfinished, records / f"{name}.json")
+            write_text(records / f"{name}.json", text)
             written.append(target / f"{name}.ipynb")
     return written

@@ -4,7 +4,6 @@ The gradebook's tables are written as nbgrader's own autograder writes them, wit
 than the grading of a notebook. Where it decides something, such as what is taken off for being late, it is asked.
 """
 
-import os
 import sqlite3
 import time
 import uuid
@@ -13,6 +12,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ee559_course.files import replacing, write_text
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.grading.plan.grading_plan import GradingPlan
 
@@ -26,17 +26,13 @@ def back_up(course: CourseFolder) -> Path | None:
     if not course.gradebook_file.exists():
         return None
     folder = course.root / "grading" / "backups"
-    folder.mkdir(parents=True, exist_ok=True)
     copy = folder / f"gradebook-{time.strftime('%Y%m%d-%H%M%S')}.db"
-    unfinished = copy.with_suffix(".unfinished")
-    unfinished.unlink(missing_ok=True)
-    source, target = sqlite3.connect(course.gradebook_file), sqlite3.connect(unfinished)
-    try:
+    with (
+        replacing(copy) as unfinished,
+        closing(sqlite3.connect(course.gradebook_file)) as source,
+        closing(sqlite3.connect(unfinished)) as target,
+    ):
         source.backup(target)
-    finally:
-        source.close()
-        target.close()
-    os.replace(unfinished, copy)
     for old in sorted(folder.glob("gradebook-*.db"))[:-BACKUPS_KEPT]:
         old.unlink()
     return copy
@@ -48,11 +44,7 @@ def write_graded_notebook(course: CourseFolder, student: str, plan: GradingPlan,
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in plan.files.items():
         (folder / name).write_text(content, encoding="utf-8")
-    path = folder / f"{plan.practical}.ipynb"
-    unfinished = folder / f".{plan.practical}.unfinished"
-    unfinished.write_text(text, encoding="utf-8", errors="replace")
-    os.replace(unfinished, path)
-    return path
+    return write_text(folder / f"{plan.practical}.ipynb", text)
 
 
 @contextmanager

@@ -1,9 +1,9 @@
 """One log for each submission: what was repaired, how each cell ended, and what each test found."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from ee559_course.files import write_text
 from ee559_course.grading.gradebook.file_names import file_name
 from ee559_course.grading.gradebook.record import Record
 
@@ -32,8 +32,4 @@ def write_log(folder: Path, record: Record, statuses: Sequence[Sequence[str]] = 
     for test in record.tests:
         lines.append(f"{test.cell}: {test.points:g} of {test.max_points:g}{': ' * bool(test.message)}{test.message}")
     path = folder / "logs" / f"{file_name(record.student)}.log"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text("\n".join(lines) + "\n", encoding="utf-8", errors="replace")
-    os.replace(unfinished, path)
-    return path
+    return write_text(path, "\n".join(lines) + "\n")

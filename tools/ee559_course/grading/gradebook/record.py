@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from ee559_course.files import write_text
 from ee559_course.grading.gradebook.file_names import file_name, is_of_before
 from ee559_course.grading.marking.test_mark import TestMark
 
@@ -26,7 +27,7 @@ class Record:
         notes: what was repaired before it was graded.
         added: what the notebook has beyond answers, readable; it costs no points.
         pending: why a person must look at it before the marks count; empty when nobody must.
-        ended: how the run ended if not at its end, such as ``killed: memory``.
+        ended: how the run ended if not at its end, see `ee559_course.grading.run.task.ExitReason`.
         seconds: that the run took on the wall clock.
         cpu_seconds: of processor time that it took.
         peak_memory: in bytes.
@@ -64,12 +65,7 @@ class Record:
 
     def write(self, folder: Path) -> Path:
         """Write the record whole or not at all; return its path."""
-        path = record_path(folder, self.student)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps(asdict(self), indent=1), encoding="ascii")
-        os.replace(unfinished, path)
-        return path
+        return write_text(record_path(folder, self.student), json.dumps(asdict(self), indent=1))
 
 
 def record_path(folder: Path, student: str) -> Path:

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from ee559_course.files import write_bytes
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.grading.gradebook.marks import ClassMarks, StudentMarks, read_marks
 from ee559_course.grading.gradebook.record import Record, read_records
 from ee559_course.grading.lms.canvas import IDS, Filled, as_csv, fill, is_formula, no_formula
-from ee559_course.grading.pages.render import number, write_bytes
+from ee559_course.grading.pages.render import number
 from ee559_course.grading.pages.student_cells import plain
 from ee559_course.grading.plan.released import read_released
 from ee559_course.practicals.practical import Practical

@@ -20,17 +20,17 @@ from ee559_course.grading.marking.graded_notebook import graded_notebook
 from ee559_course.grading.marking.test_mark import TestMark
 from ee559_course.grading.plan.grading_plan import GradingPlan, PlannedTest
 from ee559_course.grading.plan.hidden_tests import load_hidden_tests
-from ee559_course.grading.run.task import Answer, Asked, RunResult, StepResult
+from ee559_course.grading.run.task import Answer, Asked, ExitReason, RunResult, StepResult
 from ee559_course.practicals.hidden import Case, HiddenTest
 
-ENDED = {
-    "time": "it ran longer than a cell may",
-    "all time": "the notebook ran longer than a notebook may",
-    "processor time": "it used more processor time than a notebook may",
-    "memory": "it used more memory than a notebook may",
-    "disk": "it wrote more to the disk than a notebook may",
-    "output": "it showed or returned more than a notebook may",
-    "itself": "the notebook ended its own process",
+ENDED: dict[str, str] = {
+    ExitReason.CELL_TIME: "it ran longer than a cell may",
+    ExitReason.RUN_TIME: "the notebook ran longer than a notebook may",
+    ExitReason.CPU_TIME: "it used more processor time than a notebook may",
+    ExitReason.MEMORY: "it used more memory than a notebook may",
+    ExitReason.DISK: "it wrote more to the disk than a notebook may",
+    ExitReason.OUTPUT: "it showed or returned more than a notebook may",
+    ExitReason.ITSELF: "the notebook ended its own process",
 }
 MAX_MESSAGE = 500
 IN_CELL = re.compile(r" \(\S+, line (\d+)\)$")  # IPython's name for a cell says nothing to a reader
@@ -109,13 +109,13 @@ def _mark(planned: PlannedTest, test: type[HiddenTest], seed: str, run: RunResul
 def _first_fault(test: type[HiddenTest], cases: list[Case], actual: Asked, run: RunResult, texts: _Texts) -> str:
     for case, answer in zip(cases, actual.answers, strict=False):
         if answer.error and actual.status == "interrupted":
-            return f"{test.call(case)}: {ENDED['time']}."
+            return f"{test.call(case)}: {ENDED[ExitReason.CELL_TIME]}."
         if answer.error:
             return _raised(test, case, answer.error, run, texts)
         if fault := _fault(test, case, answer):
             return fault
     if actual.status == "interrupted":
-        return f"Here, {ENDED['time']}."
+        return f"Here, {ENDED[ExitReason.CELL_TIME]}."
     if actual.status in ("unfinished", "not run"):
         why = ENDED.get(run.ended, f"its process ended ({run.ended})")
         return f"{'Here' if actual.status == 'unfinished' else 'Before this test'}, {why}."

@@ -2,9 +2,9 @@
 
 import hashlib
 import hmac
-import os
 import secrets
 
+from ee559_course.files import replacing
 from ee559_course.grading.course_folder import CourseFolder
 
 
@@ -12,11 +12,9 @@ def course_secret(course: CourseFolder) -> bytes:
     """Return what the cases of this course are drawn from; it is made once, and only its owner can read it."""
     path = course.root / "grading" / "secret"
     if not path.exists():
-        unfinished = path.with_suffix(".unfinished")
-        unfinished.unlink(missing_ok=True)
-        with os.fdopen(os.open(unfinished, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(32))
-        os.replace(unfinished, path)
+        with replacing(path) as unfinished:
+            unfinished.touch(0o600, exist_ok=False)
+            unfinished.write_bytes(secrets.token_bytes(32))
     return path.read_bytes()
 
 

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
+from ee559_course.files import write_text
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.grading.gradebook.marks import CellMark, StudentMarks, read_marks
 from ee559_course.grading.gradebook.record import Record, read_records
-from ee559_course.grading.pages.render import render, write_page
+from ee559_course.grading.pages.render import render
 from ee559_course.grading.pages.student_cells import ShownCell, plain, redact, show_cell
 from ee559_course.grading.plan.released import Lecture, Released, find_lecture, read_cells, read_released
 from ee559_course.practicals.practical import Part
@@ -114,7 +115,7 @@ def write_feedback(course: CourseFolder, practical: str, students: Collection[st
         else:
             page = _graded_page(released, mark, record, _autograded(course, student, practical))
         folder = course.feedback(student, practical)
-        written.append(write_page(folder / f"{practical}.html", page))
+        written.append(write_text(folder / f"{practical}.html", page))
         _copy_for_release(course, student, practical)
     return written
 

@@ -2,10 +2,8 @@
 
 import base64
 import hashlib
-import os
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -22,20 +20,6 @@ def render(template: str, **values: object) -> str:
     policy = f"default-src 'none'; script-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
     policy += "base-uri 'none'; form-action 'none'"
     return _environment().get_template(template).render(style=Markup(style), policy=policy, **values)
-
-
-def write_page(path: Path, text: str) -> Path:
-    """Write a page whole or not at all; return its path."""
-    return write_bytes(path, text.encode())
-
-
-def write_bytes(path: Path, content: bytes) -> Path:
-    """Write a file whole or not at all; return its path."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_bytes(content)
-    os.replace(unfinished, path)
-    return path
 
 
 def number(value: float) -> str:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ee559_course.files import write_text
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.grading.gradebook.marks import ClassMarks, StudentMarks, read_marks
 from ee559_course.grading.gradebook.record import Record, read_records
 from ee559_course.grading.pages.plots import Plot, histogram, shares
-from ee559_course.grading.pages.render import number, render, write_page
+from ee559_course.grading.pages.render import number, render
 from ee559_course.grading.pages.similarity import similar_pairs
 from ee559_course.grading.pages.student_cells import plain
 from ee559_course.grading.plan.released import read_released
@@ -100,7 +101,7 @@ def write_report(course: CourseFolder, practical: str) -> Path:
         words=_words,
         most=MAX_ROWS,
     )
-    return write_page(course.grading(practical) / "report.html", page)
+    return write_text(course.grading(practical) / "report.html", page)
 
 
 def _name(mark: StudentMarks) -> str:

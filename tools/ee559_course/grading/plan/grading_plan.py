@@ -7,11 +7,9 @@ practical and what grades it stay the same.
 import hashlib
 import importlib.util
 import json
-import os
 import sqlite3
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -21,10 +19,12 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
+from ee559_course.files import replacing
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.practicals.practical import TESTS, ReleaseError, practical_names
 
 FORM = 2  # of the file; another one is made anew
+BEFORE = "blueprint.json"  # its name before 0.2
 GRADES = (
     "ee559/checks.py",
     "ee559/practicals/*.py",
@@ -170,10 +170,10 @@ def plan_path(course: CourseFolder, practical: str) -> Path:
 
 def keep(plan: GradingPlan, path: Path) -> None:
     """Write a plan whole or not at all; it has the solutions, so its owner alone may read it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-        file.write(plan.to_json())
-    os.replace(file.name, path)
+    with replacing(path) as unfinished:
+        unfinished.touch(0o600, exist_ok=False)
+        unfinished.write_text(plan.to_json(), encoding="utf-8")
+    path.with_name(BEFORE).unlink(missing_ok=True)
 
 
 def _kept(course: CourseFolder, practical: str, digest: str) -> GradingPlan | None:

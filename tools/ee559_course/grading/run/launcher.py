@@ -45,7 +45,7 @@ class Pipes(NamedTuple):
     events: IO[bytes]
 
 
-class Host(Protocol):
+class Launcher(Protocol):
     """Starts one process at a time, in a folder of its own."""
 
     def start(self, programs: bool = True) -> Pipes:
@@ -68,11 +68,11 @@ class Host(Protocol):
         """
 
     def close(self) -> None:
-        """Stop, and let the host itself go."""
+        """Stop, and let the launcher itself go."""
 
 
 class ForkServer:
-    """A host that is warm; see `ee559_course.grading.run.fork_server`.
+    """A launcher that is warm; see `ee559_course.grading.run.fork_server`.
 
     Args:
         confinement: what the students' processes are confined by.
@@ -187,7 +187,7 @@ class ForkServer:
 
 
 class FreshPython:
-    """A host that starts Python anew for each submission, unconfined: for systems that cannot fork."""
+    """A launcher that starts Python anew for each submission, unconfined: for systems that cannot fork."""
 
     _process: subprocess.Popen[bytes]
 

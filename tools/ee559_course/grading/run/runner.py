@@ -8,8 +8,8 @@ from typing import Any
 from ee559_sandbox import Limits
 
 from ee559_course.grading.run.channel import Channel, MessageLimitExceeded, clean_output, clean_text
-from ee559_course.grading.run.launcher import Host, LaunchError
-from ee559_course.grading.run.task import Answer, Asked, Output, Question, RunResult, Step, StepResult, Task
+from ee559_course.grading.run.launcher import Launcher, LaunchError
+from ee559_course.grading.run.task import Answer, Asked, ExitReason, Output, Question, RunResult, Step, StepResult, Task
 
 SECONDS_TO_BEGIN = 60.0
 SECONDS_TO_GIVE_WAY = 3.0
@@ -17,7 +17,7 @@ SECONDS_TO_END = 1.0  # from the end of its pipe to the end of the process
 SECONDS_BETWEEN_LOOKS = 0.25
 MAX_SHOWN = 32_000_000  # characters; the process has limits of its own, which its code could get round
 MAX_OUTPUTS = 3_000  # of a step
-ENDED = {"file_bytes": "disk", "files": "disk", "memory_bytes": "memory"}
+EXCEEDED = {"file_bytes": ExitReason.DISK, "files": ExitReason.DISK, "memory_bytes": ExitReason.MEMORY}
 LAST_LINE = 100_000
 KILLED = "its process was ended"
 
@@ -26,14 +26,14 @@ KILLED = "its process was ended"
 class _Ended(Exception):
     """The process was ended, or ended itself."""
 
-    why: str
+    why: ExitReason
 
 
-def run_task(host: Host, task: Task, limits: Limits, end: float = float("inf")) -> RunResult:
+def run_task(launcher: Launcher, task: Task, limits: Limits, end: float = float("inf")) -> RunResult:
     """Run all steps of a submission, one after the other, and ask all questions.
 
     Args:
-        host: starts the process.
+        launcher: starts the process.
         task: the steps and questions.
         limits: what the process may use.
         end: moment of `time.monotonic` at which it is ended.
@@ -41,12 +41,12 @@ def run_task(host: Host, task: Task, limits: Limits, end: float = float("inf")) 
     Raises:
         LaunchError: the process could not be started.
     """
-    return _Run(host, task, limits, end).go()
+    return _Run(launcher, task, limits, end).go()
 
 
 class _Run:
-    def __init__(self, host: Host, task: Task, limits: Limits, end: float) -> None:
-        self._host, self._task, self._limits, self._end = host, task, limits, end
+    def __init__(self, launcher: Launcher, task: Task, limits: Limits, end: float) -> None:
+        self._launcher, self._task, self._limits, self._end = launcher, task, limits, end
         asked = {question.test: Asked() for question in task.questions}
         self._result = RunResult([StepResult(step.cell) for step in task.steps], asked)
         self._shown = 0
@@ -54,7 +54,7 @@ class _Run:
     def go(self) -> RunResult:
         """Start the process, do the steps, ask the questions, stop it."""
         started = time.monotonic()
-        self._talk = Channel(self._host.start(programs=self._task.forbidden is None))
+        self._talk = Channel(self._launcher.start(programs=self._task.forbidden is None))
         try:
             self._begin()
             for step, result in zip(self._task.steps, self._result.steps, strict=True):
@@ -64,12 +64,14 @@ class _Run:
         except _Ended as error:
             self._result.ended = error.why
         except MessageLimitExceeded:
-            self._result.ended = "output"
+            self._result.ended = ExitReason.OUTPUT
         finally:
-            ended, out_of_memory = self._host.stop(SECONDS_TO_END if self._result.ended == "itself" else 0.0)
+            patience = SECONDS_TO_END if self._result.ended == ExitReason.ITSELF else 0.0
+            ended, out_of_memory = self._launcher.stop(patience)
             self._talk.close()
-        if self._result.ended == "itself" and not ended.killed and ended.status is not None and ended.status < 0:
-            self._result.ended = "memory" if out_of_memory else f"signal {-ended.status}"
+        status = None if ended.killed else ended.status
+        if self._result.ended == ExitReason.ITSELF and status is not None and status < 0:
+            self._result.ended = ExitReason.MEMORY if out_of_memory else f"{ExitReason.SIGNAL} {-status}"
         self._result.seconds = time.monotonic() - started
         self._result.cpu_seconds = max(ended.cpu_seconds, self._result.cpu_seconds)
         self._result.peak_memory = max(ended.peak_bytes, self._result.peak_memory)
@@ -96,10 +98,10 @@ class _Run:
         deadline = time.monotonic() + self._task.step_seconds
         wanted = {"asks": question.asks, "answer": question.answer, "fresh": question.timed}
         for cases in [[case] for case in question.cases] if question.timed else [question.cases]:
-            before = self._host.usage().cpu_seconds if question.timed else 0.0
+            before = self._launcher.usage().cpu_seconds if question.timed else 0.0
             events: list[dict[str, Any]] = []
             done, in_time = self._exchange({"ask": {**wanted, "cases": cases}}, deadline, [], events)
-            used = self._host.usage().cpu_seconds - before if question.timed else 0.0
+            used = self._launcher.usage().cpu_seconds - before if question.timed else 0.0
             result.answers += [_read_answer(event, used) for event in events[: len(cases)]]
             result.at = next((place for event in events if (place := self._place(event.get("at")))), None)
             if done["done"] != "ok":
@@ -132,18 +134,18 @@ class _Run:
             elif event and events is not None:
                 events.append(event)
             if self._talk.over:
-                raise _Ended("itself")
+                raise _Ended(ExitReason.ITSELF)
             if now - looked >= SECONDS_BETWEEN_LOOKS:
                 looked = now
                 self._look()
             if now > self._end:
-                raise _Ended("all time")
+                raise _Ended(ExitReason.RUN_TIME)
             if now > deadline:
                 if not in_time:
-                    raise _Ended("time")
+                    raise _Ended(ExitReason.CELL_TIME)
                 self._look()
                 self._result.waited = self._result.cpu_seconds - used < self._task.step_seconds / 2
-                self._host.interrupt()
+                self._launcher.interrupt()
                 in_time, deadline = False, now + SECONDS_TO_GIVE_WAY
 
     def _place(self, claimed: Any) -> tuple[str, int] | None:
@@ -163,13 +165,13 @@ class _Run:
 
     def _look(self) -> None:
         """End the process if it uses more than it may."""
-        usage = self._host.usage()
+        usage = self._launcher.usage()
         self._result.cpu_seconds = max(self._result.cpu_seconds, usage.cpu_seconds)
         self._result.peak_memory = max(self._result.peak_memory, usage.memory_bytes)
         if usage.cpu_seconds > self._limits.cpu_seconds:
-            raise _Ended("processor time")
+            raise _Ended(ExitReason.CPU_TIME)
         if exceeded := usage.exceeded(self._limits):
-            raise _Ended(ENDED[exceeded])
+            raise _Ended(EXCEEDED[exceeded])
 
 
 def _read_answer(event: dict[str, Any], seconds: float) -> Answer:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Literal
 
 Output = dict[str, Any]
@@ -77,6 +78,19 @@ class Answer:
     seconds: float = 0.0
 
 
+class ExitReason(StrEnum):
+    """Why a run ended before its end; after SIGNAL, its number follows."""
+
+    CELL_TIME = "time"
+    RUN_TIME = "all time"
+    CPU_TIME = "processor time"
+    MEMORY = "memory"
+    DISK = "disk"
+    OUTPUT = "output"
+    ITSELF = "itself"
+    SIGNAL = "signal"
+
+
 Status = Literal["ok", "error", "interrupted", "unfinished", "skipped", "not run"]
 
 
@@ -122,7 +136,7 @@ class RunResult:
     Attributes:
         steps: in the order of the task.
         asked: what became of each question, by test.
-        ended: empty if all was done; otherwise why it was not, such as ``memory``.
+        ended: empty if all was done; otherwise why it was not, see `ExitReason`.
         waited: whether it ran out of wall-clock time while it had little of the processor: a loaded machine, perhaps.
         seconds: on the wall clock.
         cpu_seconds: of processor time.

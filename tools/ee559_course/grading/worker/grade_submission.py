@@ -11,9 +11,9 @@ from typing import Any
 from ee559_sandbox import Limits
 
 from ee559_course.grading.run.channel import Channel, MessageLimitExceeded
-from ee559_course.grading.run.launcher import Host, LaunchError
+from ee559_course.grading.run.launcher import Launcher, LaunchError
 from ee559_course.grading.run.runner import run_task
-from ee559_course.grading.run.task import Question, RunResult, Step, StepResult, Task
+from ee559_course.grading.run.task import ExitReason, Question, RunResult, Step, StepResult, Task
 
 MAX_RUNS = 4  # that ask; each but the last leaves out what ended the one before
 SECONDS_TO_READ, SECONDS_TO_JUDGE = 60.0, 900.0
@@ -23,11 +23,11 @@ TAKES_TOO_MUCH = {
 }
 
 
-def grade_one(host: Host, given: dict[str, Any], limits: Limits) -> dict[str, Any]:
+def grade_one(launcher: Launcher, given: dict[str, Any], limits: Limits) -> dict[str, Any]:
     """Grade a submission.
 
     Args:
-        host: starts the processes.
+        launcher: starts the processes.
         given: ``plan`` as JSON, the submission's ``content`` in base64, the ``seed`` of its cases, ``files`` that
             lie beside it, and ``cell_seconds``.
         limits: what the students' processes may use.
@@ -41,7 +41,7 @@ def grade_one(host: Host, given: dict[str, Any], limits: Limits) -> dict[str, An
         LaunchError: a process could not be started.
     """
     common = {"plan": given["plan"], "seed": given["seed"]}
-    read = _work(host, "read", {**common, "content": given["content"]}, SECONDS_TO_READ)
+    read = _work(launcher, "read", {**common, "content": given["content"]}, SECONDS_TO_READ)
     if read is None:
         return dict(TAKES_TOO_MUCH)
     if "steps" not in read:
@@ -50,11 +50,11 @@ def grade_one(host: Host, given: dict[str, Any], limits: Limits) -> dict[str, An
     steps = [Step(**step) for step in read["steps"]]
     questions = [Question(**question) for question in read["questions"]]
     shown_task = Task(steps, files=given["files"], step_seconds=given["cell_seconds"])
-    shown = run_task(host, shown_task, limits, end)
+    shown = run_task(launcher, shown_task, limits, end)
     asked_task = replace(shown_task, questions=questions, forbidden=read["forbidden"])
-    asked = _ask(host, asked_task, limits, end, {step.cell for step in shown.steps if step.status == "unfinished"})
+    asked = _ask(launcher, asked_task, limits, end, {step.cell for step in shown.steps if step.status == "unfinished"})
     wanted = {"notebook": read["notebook"], "shown": shown.to_json(), "asked": asked.to_json()}
-    judged = _work(host, "judge", {**common, **wanted}, SECONDS_TO_JUDGE)
+    judged = _work(launcher, "judge", {**common, **wanted}, SECONDS_TO_JUDGE)
     if judged is None:
         raise LaunchError("the answers could not be judged in time.")
     return {
@@ -69,13 +69,13 @@ def grade_one(host: Host, given: dict[str, Any], limits: Limits) -> dict[str, An
     }
 
 
-def _ask(host: Host, task: Task, limits: Limits, end: float, without: set[str]) -> RunResult:
+def _ask(launcher: Launcher, task: Task, limits: Limits, end: float, without: set[str]) -> RunResult:
     """Run the cells and ask, again without the cell or the question that ended the process, if one did."""
     whole = RunResult([StepResult(step.cell) for step in task.steps])
     for _ in range(MAX_RUNS):
         left = [question for question in task.questions if question.test not in whole.asked]
         steps = [step for step in task.steps if step.cell not in without]
-        run = run_task(host, replace(task, steps=steps, questions=left), limits, end)
+        run = run_task(launcher, replace(task, steps=steps, questions=left), limits, end)
         results = {step.cell: step for step in run.steps}
         whole.steps = [results.get(step.cell, StepResult(step.cell, "skipped")) for step in task.steps]
         whole.asked |= {test: each for test, each in run.asked.items() if each.status != "not run"}
@@ -87,26 +87,26 @@ def _ask(host: Host, task: Task, limits: Limits, end: float, without: set[str]) 
         culprits = {step.cell for step in run.steps if step.status == "unfinished"}
         without |= culprits
         asking = any(each.status == "unfinished" for each in run.asked.values())
-        if not run.ended or run.ended == "all time" or not (culprits or asking):
+        if not run.ended or run.ended == ExitReason.RUN_TIME or not (culprits or asking):
             break
     whole.asked = {**run.asked, **whole.asked}
     return whole
 
 
-def _work(host: Host, job: str, given: dict[str, Any], seconds: float) -> dict[str, Any] | None:
+def _work(launcher: Launcher, job: str, given: dict[str, Any], seconds: float) -> dict[str, Any] | None:
     """Let a clean process do a job; None if that takes more than it may.
 
     Raises:
         LaunchError: the job failed, for which a submission is not to blame.
     """
-    talk = Channel(host.start_clean(job))
+    talk = Channel(launcher.start_clean(job))
     try:
         talk.send(given)
         result = talk.receive(seconds)
     except MessageLimitExceeded:
         return None
     finally:
-        host.stop(0.0)
+        launcher.stop(0.0)
         talk.close()
     if result and (failed := result.get("failed")):
         raise LaunchError(f"a submission could not be worked on: {failed}.")

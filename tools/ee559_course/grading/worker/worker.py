@@ -1,4 +1,4 @@
-"""What a worker does: it keeps a warm host, and grades one submission after the other."""
+"""What a worker does: it keeps a warm launcher, and grades one submission after the other."""
 
 import contextlib
 import json
@@ -18,7 +18,8 @@ import psutil
 from ee559_sandbox import Confinement, Limits, cgroup_home, probe
 from platformdirs import user_cache_path
 
-from ee559_course.grading.run.launcher import ForkServer, FreshPython, Host, LaunchError
+from ee559_course.files import write_bytes
+from ee559_course.grading.run.launcher import ForkServer, FreshPython, Launcher, LaunchError
 from ee559_course.grading.worker.grade_submission import grade_one
 
 SCRATCH = "ee559-grading-"
@@ -44,7 +45,7 @@ def _remove_what_the_dead_left() -> None:
 
 
 class Worker:
-    """A host and its scratch folders.
+    """A launcher and its scratch folders.
 
     Args:
         limits: what one submission may use.
@@ -65,11 +66,11 @@ class Worker:
         self._folder = Path(self._stack.enter_context(folder))
         self._folder.chmod(0o711)
         self._limits = limits
-        self._host: Host | None = None
+        self._launcher: Launcher | None = None
         os.environ["EE559_CACHE"] = str(_unpacked_mnist())  # all submissions read MNIST where it is unpacked already
 
     def run(self, task: str) -> str:
-        """Grade a submission, in a new host if the old one is gone; return the result as JSON.
+        """Grade a submission, in a new launcher if the old one is gone; return the result as JSON.
 
         Raises:
             LaunchError: there is no process to run it in, and trying again did not help.
@@ -78,36 +79,36 @@ class Worker:
         try:
             return self._run_once(fields)
         except LaunchError:
-            self._close_host()
+            self._close_launcher()
             return self._run_once(fields)
 
     def _run_once(self, fields: dict[str, Any]) -> str:
-        if self._host is None:
-            self._host = self._new_host()
-        return json.dumps(grade_one(self._host, fields, self._limits))
+        if self._launcher is None:
+            self._launcher = self._new_launcher()
+        return json.dumps(grade_one(self._launcher, fields, self._limits))
 
-    def _new_host(self) -> Host:
+    def _new_launcher(self) -> Launcher:
         if not hasattr(os, "fork"):
             return FreshPython()
         theirs, kept = self._folder / ".matplotlib", Path(os.environ["EE559_CACHE"]) / "fonts"
         _copy_fonts(kept, theirs)
-        host = ForkServer(self._confinement, self._limits, self._folder)
+        launcher = ForkServer(self._confinement, self._limits, self._folder)
         _copy_fonts(theirs, kept)  # before any submission has run
-        return host
+        return launcher
 
-    def _close_host(self) -> None:
-        if self._host is not None:
-            self._host.close()
-            self._host = None
+    def _close_launcher(self) -> None:
+        if self._launcher is not None:
+            self._launcher.close()
+            self._launcher = None
 
     def warm_up(self) -> None:
-        """Start the host, and do not wait for it."""
-        if self._host is None:
-            self._host = self._new_host()
+        """Start the launcher, and do not wait for it."""
+        if self._launcher is None:
+            self._launcher = self._new_launcher()
 
     def close(self) -> None:
-        """End the host, and leave nothing behind."""
-        self._close_host()
+        """End the launcher, and leave nothing behind."""
+        self._close_launcher()
         self._stack.close()
 
 
@@ -115,11 +116,8 @@ def _copy_fonts(source: Path, target: Path) -> None:
     """Copy Matplotlib's list of fonts, which it takes seconds to make, where it is not there yet."""
     with contextlib.suppress(OSError):  # such as a cache that this user may not write to
         for path in source.glob("fontlist-*.json"):
-            target.mkdir(parents=True, exist_ok=True)
             if not (target / path.name).exists():
-                unfinished = target / f".{path.name}.{os.getpid()}"
-                shutil.copyfile(path, unfinished)
-                os.replace(unfinished, target / path.name)
+                write_bytes(target / path.name, path.read_bytes())
 
 
 def _unpacked_mnist() -> Path:
