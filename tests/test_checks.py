@@ -70,7 +70,7 @@ def test_right_answers_get_a_tick(answer: object, expected: object, capsys: pyte
         ({2, 3}, (2, 3), "expected a tuple, got a set"),
         ((2,), (2, 3), "expected 2 items, got 1"),
         ((2, 4), (2, 3), "item 1: the value is not right: got 4"),
-        (torch.tensor(2), torch.tensor(3), "1 of 1 values are not: got 2."),
+        (torch.tensor(2), torch.tensor(3), "the value is not right: got 2."),
     ],
 )
 def test_the_first_thing_wrong_with_a_plain_value_is_named(

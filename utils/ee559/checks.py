@@ -203,8 +203,10 @@ def _tensor_difference(came: object, expected: Tensor, show: bool, dtype: bool) 
     first = tuple(int(index) for index in (~same).nonzero()[0])
     place = f" at index {first}" if first else ""
     wanted = f", expected {_rounded(theirs[first].item())}" if show else ""
-    wrong = f"{int((~same).sum())} of {same.numel()} values are not"
-    return f"the shape is right, and {wrong}: got {_rounded(ours[first].item())}{place}{wanted}"
+    wrong = f"the shape is right, and {int((~same).sum())} of {same.numel()} values are not"
+    if same.numel() == 1:
+        wrong = "the value is not right"
+    return f"{wrong}: got {_rounded(ours[first].item())}{place}{wanted}"
 
 
 def _rounded(number: complex) -> complex:

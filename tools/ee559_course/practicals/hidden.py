@@ -70,6 +70,7 @@ class HiddenTest:
         understanding: whether it looks at what a student has understood: numbers read off, predictions, choices.
         see: number of the lecture and heading in it that explain what is wrong, where others do than its part's.
         mistakes: under a sentence for each known mistake, a function like `expected` that makes it.
+        facts: says what of an answer is compared; an ``assert`` in it that fails is told in its own words.
     """
 
     part: ClassVar[str]
@@ -125,6 +126,8 @@ class HiddenTest:
         with torch.enable_grad():
             try:
                 found = actual if cls.facts is None else cls.facts(actual, **case)
+            except AssertionError as error:  # what a test says in words of its own
+                return f"{cls.call(case)}: {error}"
             except Exception:  # what came is of a kind that the test did not think of
                 return f"{cls.call(case)}: this cannot be judged: {_described(actual)}"
             wrong = difference(found, cls.expected(**case), show=True, dtype=False)

@@ -78,13 +78,20 @@ class RecordedTest:
                 with as_graded():
                     came: Any = unpack(pack(answer(function, **given)))
                 seconds.append(time.process_time() - start)
-                found.append(facts(came, **unpack(case.given)) if facts else came)  # type: ignore[arg-type]
             except NotImplementedError as error:
                 return f"not answered yet: {error}"
             except Exception as error:  # whatever a student's code raises is what the student must read
                 raised = f"{case.call} raised {type(error).__name__}: {error}".rstrip(": ")
                 missing = self.form_only and isinstance(error, KeyError)
                 wrong = wrong or (f"{case.call}: the key {error} is missing" if missing else raised)
+                break
+            try:
+                found.append(facts(came, **unpack(case.given)) if facts else came)  # type: ignore[arg-type]
+            except AssertionError as error:  # what the test says in words of its own
+                wrong = wrong or f"{case.call}: {error}"
+                break
+            except Exception:  # what came is of a kind that the test did not think of
+                wrong = wrong or f"{case.call}: this cannot be judged: got {came!r:.100}"
                 break
             came, expected = (form_of(found[-1]) if self.form_only else found[-1]), unpack(case.expected)
             differs = difference(came, expected, show=not self.form_only, dtype=False)
