@@ -128,7 +128,7 @@ def test_a_function_that_raises_is_reported_and_not_raised(capsys: pytest.Captur
 
 
 @pytest.mark.parametrize(
-    ("came", "expected", "words"),
+    ("actual", "expected", "words"),
     [
         (4, 3, "the value is not right: got 4, expected 3"),
         (0.5, 0.25, "the value is not right: got 0.5, expected 0.25"),
@@ -148,7 +148,7 @@ def test_practicals_say_what_was_expected_and_under_which_name(actual: object, e
 
 
 @pytest.mark.parametrize(
-    ("came", "expected"),
+    ("actual", "expected"),
     [
         (4.0, 4),
         (torch.tensor([1, 0]), torch.tensor([1.0, 0.0])),
@@ -163,7 +163,7 @@ def test_without_dtypes_values_are_compared_as_closely_as_float32_can(actual: ob
 
 
 @pytest.mark.parametrize(
-    ("came", "expected"),
+    ("actual", "expected"),
     [
         (100_001, 100_000),
         (torch.tensor([100_001]), torch.tensor([100_000])),

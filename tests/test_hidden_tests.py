@@ -162,10 +162,10 @@ def test_a_draw_leaves_torchs_own_random_numbers_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("came", "words"),
+    ("actual", "words"),
     [
         ({"output": torch.tensor([4.0]), "shape": [1]}, None),
-        ({"output": torch.tensor([5.0]), "shape": [1]}, "double(x=tensor([2.])): output: the shape is right"),
+        ({"output": torch.tensor([5.0]), "shape": [1]}, "double(x=tensor([2.])): output: the value is not right"),
         ({"output": torch.tensor([4.0]), "shape": [2]}, "as many values as there were: the value is not right"),
         ({"output": None, "shape": [1]}, "output: expected a tensor, got None"),
         (7, "double(x=tensor([2.])): this cannot be judged: got an int"),

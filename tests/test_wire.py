@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from ee559.practicals.wire import DEEPEST, DTYPES, MAX_INT, MAX_TEXT, Foreign, WireError, pack, unpack
+from ee559.practicals.wire import DTYPES, MAX_DEPTH, MAX_INT, MAX_TEXT, Foreign, WireError, pack, unpack
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -189,7 +189,7 @@ def test_lists_that_hold_themselves_or_are_too_deep_end() -> None:
     inside += [inside, inside, 1]
     assert crossed(inside) == [Foreign("list"), Foreign("list"), 1]
     deep: list[object] = [1]
-    for _ in range(DEEPEST + 5):
+    for _ in range(MAX_DEPTH + 5):
         deep = [deep]
     assert "Foreign(name='list')" in str(crossed(deep))
     assert same(crossed([[1], [1]]), [[1], [1]])
@@ -239,7 +239,7 @@ def test_what_pack_does_not_write_is_refused(packed: Any) -> None:
 
 def test_what_is_too_deep_is_refused() -> None:
     packed: Any = 1
-    for _ in range(DEEPEST + 2):
+    for _ in range(MAX_DEPTH + 2):
         packed = {"list": [packed]}
     with pytest.raises(WireError, match="expected"):
         unpack(packed)

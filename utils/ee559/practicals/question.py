@@ -11,7 +11,7 @@ from ee559.checks import difference, shortened
 from ee559.practicals.asking import as_graded, define, question_names
 from ee559.practicals.wire import pack, unpack
 
-MOST_SHOWN = 8  # values of a tensor that are written in a call
+MAX_SHOWN = 8  # values of a tensor that are written in a call
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def written_call(name: str, case: Mapping[str, object]) -> str:
 
 
 def _written(value: object) -> str:
-    if isinstance(value, Tensor) and value.numel() > MOST_SHOWN:
+    if isinstance(value, Tensor) and value.numel() > MAX_SHOWN:
         return f": tensor of {tuple(value.shape)}"
     if isinstance(value, dict):
         return "={" + ", ".join(f"{key}{_written(each)}" for key, each in value.items()) + "}"

@@ -30,7 +30,7 @@ DTYPES = {
         torch.complex128,
     )
 }
-DEEPEST, LONGEST_TEXT, LONGEST_NAME, LARGEST_INT = 20, 10_000, 100, 2**63
+MAX_DEPTH, MAX_TEXT, MAX_NAME, MAX_INT = 20, 10_000, 100, 2**63
 
 
 class WireError(ValueError):
@@ -74,13 +74,13 @@ def _pack(value: object, around: tuple[int, ...]) -> Any:
     kind = type(value)
     if value is None or kind is bool or kind is float:
         return value
-    if isinstance(value, int) and kind is int and abs(value) < LARGEST_INT:
+    if isinstance(value, int) and kind is int and abs(value) < MAX_INT:
         return value
-    if isinstance(value, str) and kind is str and len(value) <= LONGEST_TEXT:
+    if isinstance(value, str) and kind is str and len(value) <= MAX_TEXT:
         return value
     if isinstance(value, Tensor) and kind in (Tensor, nn.Parameter):
         return _pack_tensor(value)
-    if len(around) < DEEPEST and id(value) not in around:
+    if len(around) < MAX_DEPTH and id(value) not in around:
         inside = (*around, id(value))
         if isinstance(value, list) and kind is list:
             return {"list": [_pack(each, inside) for each in value]}
@@ -88,7 +88,7 @@ def _pack(value: object, around: tuple[int, ...]) -> Any:
             return {"tuple": [_pack(each, inside) for each in value]}
         if isinstance(value, dict) and kind is dict and all(type(key) is str for key in value):
             return {"dict": [[key, _pack(each, inside)] for key, each in value.items()]}
-    return {"foreign": kind.__name__[:LONGEST_NAME]}
+    return {"foreign": kind.__name__[:MAX_NAME]}
 
 
 def _pack_tensor(tensor: Tensor) -> Any:
@@ -106,11 +106,11 @@ def _pack_tensor(tensor: Tensor) -> Any:
 def _unpack(packed: Any, depth: int) -> object:
     if packed is None or type(packed) in (bool, float):
         return packed
-    if isinstance(packed, int) and abs(packed) < LARGEST_INT:
+    if isinstance(packed, int) and abs(packed) < MAX_INT:
         return packed
-    if isinstance(packed, str) and len(packed) <= LONGEST_TEXT:
+    if isinstance(packed, str) and len(packed) <= MAX_TEXT:
         return packed
-    if not isinstance(packed, dict) or depth > DEEPEST:
+    if not isinstance(packed, dict) or depth > MAX_DEPTH:
         raise WireError(f"expected a packed value, got a {type(packed).__name__}")
     match packed:
         case {"list": list(values), **rest} if not rest:
@@ -120,7 +120,7 @@ def _unpack(packed: Any, depth: int) -> object:
         case {"dict": list(pairs), **rest} if not rest:
             return {key: _unpack(each, depth + 1) for key, each in map(_pair, pairs)}
         case {"foreign": str(name), **rest} if not rest:
-            return Foreign(name[:LONGEST_NAME])
+            return Foreign(name[:MAX_NAME])
         case {"tensor": str(name), "size": list(size), "data": str(data), **rest} if name in DTYPES and not rest:
             return _unpack_tensor(DTYPES[name], size, data)
     raise WireError("expected a packed value, got a dict of another kind")
@@ -134,7 +134,7 @@ def _pair(packed: Any) -> tuple[str, Any]:
 
 
 def _unpack_tensor(dtype: torch.dtype, size: list[Any], data: str) -> Tensor:
-    if len(size) > DEEPEST or not all(type(side) is int and 0 <= side < 2**32 for side in size):
+    if len(size) > MAX_DEPTH or not all(type(side) is int and 0 <= side < 2**32 for side in size):
         raise WireError(f"expected the size of a tensor, got {str(size)[:100]}")
     try:
         content = bytearray(base64.b64decode(data, validate=True))
