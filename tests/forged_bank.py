@@ -17,10 +17,10 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import nbformat
-from confinement_roles import become, own
 from course_copies import course_at, solved
 from ee559_course.grading.plan.grading_plan import GradingPlan, read_plan
 from ee559_sandbox import Limits
+from users import become, own
 
 FOLDER = Path(__file__).with_name("forged")
 FIRST = "from torch.nn import functional as F"
@@ -126,7 +126,7 @@ def run_forged(chosen: Sequence[Forged], ordinary: bool) -> Iterator[tuple[Forge
     home = Path(mkdtemp(prefix="forged-home-"))
     other = ordinary and os.geteuid() == 0
     if other:
-        own("user", home)
+        own("ordinary", home)
     worker = subprocess.Popen(
         [sys.executable, "-c", PROGRAM],
         stdin=subprocess.PIPE,
@@ -134,7 +134,7 @@ def run_forged(chosen: Sequence[Forged], ordinary: bool) -> Iterator[tuple[Forge
         text=True,
         cwd=home,
         env={**os.environ, "TMPDIR": str(home)} | ({"HOME": str(home)} if other else {}),
-        preexec_fn=become("user") if other else None,
+        preexec_fn=become("ordinary") if other else None,
     )
     assert worker.stdin is not None
     assert worker.stdout is not None

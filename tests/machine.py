@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from confinement_roles import can_play_ordinary_user
 from ee559.training import select_device
 from ee559_course.browser import find_chromium
 from ee559_sandbox import probe
-from ee559_sandbox.model import LANDLOCK_FILES
+from ee559_sandbox.landlock import OLDEST
 from firefox import find_firefox
+from users import can_play_ordinary_user
 
 
 @dataclass(frozen=True)
@@ -101,14 +101,14 @@ X86_64 = Requirement(
 POSIX = Requirement("POSIX system", "use Linux or macOS", lambda: os.name == "posix")
 CONFINEMENT = Requirement(
     "way to confine students' code",
-    "use Linux 6.2 or newer with Landlock, or install the package bubblewrap",
+    "use Linux 6.12 or newer with Landlock, or install the package bubblewrap",
     cache(lambda: probe().confined),
     in_ci=sys.platform == "linux",
 )
 LANDLOCK = Requirement(
-    f"Landlock of version {LANDLOCK_FILES} or newer",
-    "use Linux 6.2 or newer with `landlock` in /sys/kernel/security/lsm",
-    cache(lambda: probe().landlock >= LANDLOCK_FILES),
+    f"Landlock of version {OLDEST} or newer",
+    "use Linux 6.12 or newer with `landlock` in /sys/kernel/security/lsm",
+    cache(lambda: probe().landlock >= OLDEST),
 )
 BUBBLEWRAP = Requirement(
     "working bubblewrap", "install the package bubblewrap, and allow user namespaces", cache(lambda: probe().namespaces)
@@ -132,7 +132,7 @@ ORDINARY_USER = Requirement(
     "use a Python and a copy of the course that every user may read, such as in /usr and /srv",
     cache(can_play_ordinary_user),
 )
-ROLES = {"root": ROOT, "user": ORDINARY_USER}
+USERS = {"root": ROOT, "ordinary": ORDINARY_USER}
 CHROMIUM = Requirement(
     "Chromium or Chrome",
     "run `.venv/bin/playwright install chromium`, or install the package chromium",

@@ -9,8 +9,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
-from confinement_roles import CLONE_NEWNS, MS_BIND, MS_PRIVATE, MS_REC
 from machine import BUBBLEWRAP, CGROUP, CHROMIUM, FIREFOX, LANDLOCK, ROOT, X86_64
+from users import CLONE_NEWNS, MS_BIND, MS_PRIVATE, MS_REC
 
 pytestmark = pytest.mark.needs(X86_64, LANDLOCK)  # without bubblewrap, only Landlock confines
 HIDDEN = ("chrom*", "google-chrome*", "msedge*", "firefox*", "bwrap", "node*", "npm", "npx", "git*")
@@ -21,8 +21,8 @@ SAMPLE = (
     "tests/test_instructors_way.py",
     "tests/test_running.py::test_a_submission_that_takes_all_memory_is_told_so",
     "tests/test_running.py::test_cells_share_a_namespace_and_show_what_notebooks_show",
-    "tests/test_confinement.py::test_memory_is_limited",
-    "tests/test_confinement.py::test_group_counts_and_limits_all_together",
+    "tests/sandbox/test_limits.py::test_memory_is_limited",
+    "tests/sandbox/test_limits.py::test_group_counts_and_limits_all_together",
     "tests/test_course.py::test_second_set_up_does_nothing",
 )
 

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from confinement_roles import become
 from course_copies import FULL, NEEDS_CONFINEMENT, course_at, hand_in, solved
 from ee559_course.grading.batch.grade import Event, Options, grade
 from ee559_course.grading.batch.workers import WorkerOptions, connect
 from ee559_course.grading.errors import GradingError
 from machine import LINUX, OPENSSL
+from users import become
 
 BIN = Path(sys.executable).parent
 UNCONFINED = (
@@ -160,7 +160,7 @@ def test_keys_are_for_their_owner_and_never_overwritten(tmp_path: Path) -> None:
 def doors_that_another_user_finds() -> set[str]:
     """List the inodes of sockets that a user could reach, as an ordinary user where the tests may become one."""
     look = [sys.executable, "-S", FIND_DOORS]
-    done = subprocess.run(look, preexec_fn=become("user"), cwd="/", check=True, capture_output=True, text=True)
+    done = subprocess.run(look, preexec_fn=become("ordinary"), cwd="/", check=True, capture_output=True, text=True)
     return set(done.stdout.split())
 
 

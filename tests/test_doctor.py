@@ -1,9 +1,16 @@
 """The doctor says what is there, and a remedy beside what is not."""
 
+import sys
 import webbrowser
+from pathlib import Path
 
 import pytest
 from ee559 import doctor
+from ee559_course.cli import app
+from ee559_sandbox import find_shut_folder
+from machine import LINUX
+from typer.testing import CliRunner
+from users import temporary_folder
 
 
 def test_each_part_gets_its_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,3 +64,18 @@ def test_a_missing_jupyterlab_is_named_with_its_remedy(monkeypatch: pytest.Monke
     found, line = doctor.find_lab()
     assert not found
     assert "python3 course.py lab" in line
+
+
+@pytest.mark.needs(LINUX)
+def test_doctor_names_a_folder_that_keeps_other_users_from_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    with temporary_folder() as folder:
+        python = Path(folder) / "private" / "python"
+        python.mkdir(parents=True)
+        shut = find_shut_folder(Path(folder)) or python.parent  # the folder for temporary files may be shut already
+        python.parent.chmod(0o700)
+        monkeypatch.setattr(sys, "base_prefix", str(python))
+        said = CliRunner().invoke(app, ["doctor"]).output
+    assert f"Python is in {python}, and other users may not enter {shut}: a grader" in said
+    assert "cannot open shared object file" in said
+    monkeypatch.setattr(sys, "base_prefix", "/usr")
+    assert "other users may not enter" not in CliRunner().invoke(app, ["doctor"]).output

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 from canned_pools import grading_on
-from confinement_roles import become, own, temporary_folder
 from course_copies import FULL, NEEDS_CONFINEMENT, course_at, hand_in, solved
 from ee559_course.grading.batch.grade import Event, Options, grade
 from ee559_course.grading.batch.workers import Pool, WorkerOptions, connect
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.grading.errors import GradingError
 from machine import MOUNTS, ORDINARY_USER
+from users import become, own, temporary_folder
 
 GRADE = """
 import json, sys
@@ -69,17 +69,17 @@ def test_folders_and_files_that_cannot_be_read_are_rows_and_the_others_are_grade
         course.autograded("kept", "tiny").mkdir(parents=True)
         for path in [course.root, *course.root.rglob("*")]:
             if not path.is_symlink():
-                own("user", path)
+                own("ordinary", path)
         (Path(folder) / "grade.py").write_text(GRADE, encoding="utf-8")
         shut = [course.root / "submitted" / "closed", course.submitted("shut", "tiny")]
         shut += [course.submitted("unreadable", "tiny") / "tiny.ipynb", course.autograded("kept", "tiny")]
         for path in shut:
             path.chmod(0)
-        own("user", Path(folder))
+        own("ordinary", Path(folder))
         command = [sys.executable, str(Path(folder) / "grade.py"), str(course.root)]
         environment = {**os.environ, "HOME": folder, "TMPDIR": folder}
         done = subprocess.run(
-            command, capture_output=True, text=True, env=environment, cwd=folder, preexec_fn=become("user")
+            command, capture_output=True, text=True, env=environment, cwd=folder, preexec_fn=become("ordinary")
         )
         for path in shut:
             path.chmod(0o755)

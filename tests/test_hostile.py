@@ -14,7 +14,6 @@ from tempfile import mkdtemp
 import nbformat
 import psutil
 import pytest
-from confinement_roles import become, own
 from course_copies import FULL, NEEDS_CONFINEMENT, course_at, hand_in, solved
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.grading.gradebook.record import Record, read_records
@@ -23,6 +22,7 @@ from ee559_sandbox import Limits
 from hostile_submissions import HONEST, HOSTILE, LOST, Hostile
 from machine import ORDINARY_USER
 from nbformat import NotebookNode
+from users import become, own
 
 pytestmark = NEEDS_CONFINEMENT
 LIMITS = Limits(cpu_seconds=30, memory_bytes=1000 * 2**20, file_bytes=150 * 2**20, files=4000, processes=40)
@@ -103,7 +103,7 @@ def grade_attacks(whose: str) -> Graded:
             stdin=subprocess.PIPE,
             cwd=course.root,
             env={**os.environ, "TMPDIR": str(home)} | ({"HOME": str(home)} if ordinary else {}),
-            preexec_fn=become("user") if ordinary else None,
+            preexec_fn=become("ordinary") if ordinary else None,
         )
         places = {
             "COURSE": str(course.root),
@@ -124,7 +124,7 @@ def grade_attacks(whose: str) -> Graded:
         before = digests_of(course)
         if ordinary:
             for path in (home, course.root, *course.root.rglob("*")):
-                own("user", path)
+                own("ordinary", path)
         grader.communicate(b"\n")
     assert grader.returncode == 0
     records = {record.student: record for record in read_records(course.grading("tiny"))}

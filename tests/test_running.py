@@ -17,7 +17,7 @@ import pytest
 import torch
 from course_copies import NEEDS_CONFINEMENT
 from ee559.practicals.wire import pack, unpack
-from ee559_course.grading.run.launcher import ForkServer, FreshPython, LaunchError
+from ee559_course.grading.run.launcher import ForkServer, FreshPython, LaunchError, find_readable
 from ee559_course.grading.run.runner import run_task
 from ee559_course.grading.run.task import Asked, Question, RunResult, Step, StepResult, Task
 from ee559_course.grading.worker import worker as worker_module
@@ -296,6 +296,25 @@ def test_worker_starts_another_server_when_its_own_is_gone() -> None:
         with pytest.raises(LaunchError, match="could not be worked on"):  # by a new server: the task is none
             worker.run(json.dumps(task))
         assert worker._launcher is not server
+
+
+def test_what_may_be_read_holds_nothing_of_the_course_but_the_package_and_its_data(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EE559_CACHE", str(tmp_path))
+    readable = find_readable()
+    package = root / "utils" / "ee559"
+    assert {package, tmp_path} <= {*readable}
+    for shut in (root, Path.home(), root / "solutions", root / "tools", root / "tests", Path("/etc/passwd")):
+        assert not [path for path in readable if shut.is_relative_to(path.resolve())]
+    inside = [path for path in readable if path.is_relative_to(root)]
+    assert all(path == package or path.is_relative_to(Path(sys.prefix)) for path in inside), inside
+
+
+@NEEDS_CONFINEMENT
+def test_a_submission_reads_the_digits(worker: Worker) -> None:
+    done = run(worker, cell("from ee559 import load_mnist\nload_mnist('tiny').train_target[:5].tolist()"))
+    assert texts(done.steps[0]) == "{'text/plain': '[5, 0, 4, 1, 9]'}"
 
 
 def test_a_worker_itself_imports_no_torch() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psutil
-from ee559_sandbox.system import PR_SET_CHILD_SUBREAPER, prctl
+from ee559_sandbox.kernel_calls import PR_SET_CHILD_SUBREAPER, prctl
 
 SECONDS_TO_END = 20.0
 COLD = {"JUPYTER_DEFAULT_PROVISIONER_NAME": "local-provisioner"}  # Jupyter's own way to start kernels

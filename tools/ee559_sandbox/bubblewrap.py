@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ee559_sandbox.model import Confinement
+from ee559_sandbox.confinement import Confinement
 
 OWN_PACKAGE = Path(__file__).resolve().parent
 
@@ -30,8 +30,8 @@ def server_command(
         argv: the command of the server itself.
         scratch_root: an existing folder for the scratch folders; make its mode 0711 (not 0700, which would oblige
             :func:`confine` to keep the right to pass it).
-        readable: what the server and its submissions may read.
-        server_only: what the server reads as well; where there is Landlock, its submissions do not.
+        readable: what the server and its children may read.
+        server_only: what the server reads as well; where there is Landlock, its children do not.
 
     Start it with ``subprocess.Popen(command, env=server_environment(...), pass_fds=...)`` from a thread that lives as
     long as the server: when that thread ends, the server and all inside it are killed.
@@ -39,7 +39,7 @@ def server_command(
     if not confinement.namespaces:
         return list(argv)
     command = [confinement.bwrap, "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
-    command += ["--as-pid-1"]  # bubblewrap's own first process would be open to a submission of the same user
+    command += ["--as-pid-1"]  # bubblewrap's own first process would be open to a child of the same user
     command += ["--die-with-parent", "--new-session", "--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
     if confinement.drops_privileges:  # a user namespace would map root only, and leave nobody to become
         command += ["--cap-drop", "ALL"]
@@ -51,7 +51,7 @@ def server_command(
     given = [*readable, *server_only, OWN_PACKAGE]
     for path in sorted({*given, *(path.resolve() for path in given)}):
         binds.add("--ro-bind-try", path)
-    if confinement.landlock or confinement.drops_privileges:  # else a submission could change its own limits
+    if confinement.landlock or confinement.drops_privileges:  # else a child could change its own limits
         for parent in confinement.cgroup_parents:
             binds.add("--bind-try", Path(parent))
     scratch_root = scratch_root.resolve()

@@ -1,4 +1,4 @@
-"""A control group for one submission: memory and processes counted over all that it starts."""
+"""A control group for one process: memory and processes counted over all that it starts."""
 
 import os
 import secrets
@@ -10,14 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
-from ee559_sandbox.model import Confinement, Limits
+from ee559_sandbox.confinement import Confinement
+from ee559_sandbox.limits import Limits
 
-PREFIX = "ee559-grading"
-ROOTS = ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")
+ROOT = Path("/sys/fs/cgroup")
+HOME, GROUP = "ee559-sandbox-", "process-"  # how the names of the folders begin
 
 
 class Cgroup:
-    """A group with the limits of one submission; on leaving, all in it is killed and its folders are removed.
+    """A group with the limits of one process; on leaving, all in it is killed and its folders are removed.
 
     ::
 
@@ -32,7 +33,7 @@ class Cgroup:
     """
 
     def __init__(self, confinement: Confinement, limits: Limits) -> None:
-        name = f"submission-{secrets.token_hex(6)}"
+        name = f"{GROUP}{secrets.token_hex(6)}"
         self.version = confinement.cgroup_version
         self.limits = limits
         self.folders = [Path(parent, name) for parent in confinement.cgroup_parents] if self.version else []
@@ -140,18 +141,18 @@ def _try_to_write(path: Path, text: str) -> None:
 
 @contextmanager
 def cgroup_home(confinement: Confinement) -> Iterator[Confinement]:
-    """Give a worker a folder of its own for the groups of its servers, and leave none behind.
+    """Give a caller a folder of its own for the groups of its servers, and leave none behind.
 
     Yields:
         The confinement with which to start the servers and call the rest; on leaving, all in the folder is killed and
-        removed. What a worker left that was itself killed is removed by the next one.
+        removed. What a caller left that was itself killed is removed by the next one.
     """
     locks: list[int] = []
     homes: list[Path] = []
     try:
         for parent in map(Path, confinement.cgroup_parents):
             _remove_left_over(parent)
-            home = parent / f"{PREFIX}-{secrets.token_hex(6)}"
+            home = parent / f"{HOME}{secrets.token_hex(6)}"
             home.mkdir()
             homes.append(home)
             locks.append(_lock(home))
@@ -183,10 +184,10 @@ def _lock(home: Path) -> int:
 
 
 def _remove_left_over(parent: Path) -> None:
-    for home in parent.glob(f"{PREFIX}-*"):
+    for home in parent.glob(f"{HOME}*"):
         try:
             lock = _lock(home)
-        except OSError:  # its worker lives
+        except OSError:  # its caller lives
             continue
         try:
             _remove_home(home)
@@ -195,7 +196,7 @@ def _remove_left_over(parent: Path) -> None:
 
 
 def _remove_home(home: Path) -> None:
-    for folder in (*home.glob("submission-*"), home):
+    for folder in (*home.glob(f"{GROUP}*"), home):
         group = Cgroup(Confinement(), Limits())
         group.folders = [folder]
         group.remove()
@@ -210,12 +211,12 @@ def find_parents() -> Iterator[tuple[int, tuple[str, ...]]]:
     own = {controller: path for _, controllers, path in lines for controller in controllers.split(",")}
     own = {controller: path for controller, path in own.items() if ".." not in path}  # those lie outside our view
     if "" in own:
-        for root in map(Path, ROOTS):
-            for folder in (root / own[""].lstrip("/"), *(root / own[""].lstrip("/")).parents):
-                if folder.is_relative_to(root) and _enables(folder, {"memory", "pids"}):
-                    yield 2, (str(folder),)
+        group = ROOT / own[""].lstrip("/")
+        for folder in (group, *group.parents):
+            if folder.is_relative_to(ROOT) and _enables(folder, {"memory", "pids"}):
+                yield 2, (str(folder),)
     if {"memory", "pids"} <= own.keys():
-        folders = [Path(ROOTS[1], name, own[name].lstrip("/")) for name in ("memory", "pids")]
+        folders = [Path(ROOT, name, own[name].lstrip("/")) for name in ("memory", "pids")]
         if all(folder.is_dir() for folder in folders):
             yield 1, tuple(map(str, folders))
 

@@ -1,4 +1,4 @@
-"""What a forked child does, once, before it runs a submission."""
+"""What a forked child does, once, before it runs code that nobody vouches for."""
 
 import ctypes
 import os
@@ -12,10 +12,9 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from ee559_sandbox import landlock, seccomp
+from ee559_sandbox.confinement import Confinement
 from ee559_sandbox.environment import server_environment
-from ee559_sandbox.fixed_folder import fix_size
-from ee559_sandbox.model import LANDLOCK_SIGNALS, Confinement, Limits
-from ee559_sandbox.system import (
+from ee559_sandbox.kernel_calls import (
     CAP_DAC_READ_SEARCH,
     LINUX,
     PR_SET_DUMPABLE,
@@ -26,9 +25,11 @@ from ee559_sandbox.system import (
     prctl,
     set_capabilities,
 )
+from ee559_sandbox.limits import Limits
+from ee559_sandbox.scratch import fix_size
 
 FIRST_UID, NB_UIDS = 2_100_000_000, 40_000_000
-"""User numbers for submissions: above those of containers and of directory services, and within 31 bits."""
+"""User numbers for sandboxed processes: above those of containers and of directory services, and within 31 bits."""
 NOBODY = 65534
 
 
@@ -39,24 +40,26 @@ def confine(
     limits: Limits | None = None,
     keep_fds: Collection[int] = (),
     *,
+    keep_variables: Iterable[str] = (),
     programs: bool = True,
 ) -> None:
-    """Give up, for ever, all that a submission does not need. For a forked child with one thread, before student code.
+    """Give up, for ever, all that a process can work without. For a forked child with one thread, before other code.
 
-    Whatever the server's memory held at the fork can be read by the submission: it must be nothing secret. And without
+    Whatever the server's memory held at the fork can be read by that code: it must be nothing secret. And without
     namespaces a path that is known can still be asked for its size and time, though not be opened.
 
     Honest work goes on: threads, ``subprocess``, ``asyncio``, files in the scratch folder. Not so pseudo-terminals
     (IPython's ``!ls`` by default), ``multiprocessing`` pools and queues, data loaders with workers: they need devices
-    and shared memory that outlive a submission.
+    and shared memory that outlive a process.
 
     Args:
         confinement: the one that :func:`server_command` had; each thing that it names is used, and must work.
-        scratch: the folder of this submission alone, empty but for its files; it becomes the working folder, the home,
+        scratch: the folder of this process alone, empty but for its files; it becomes the working folder, the home,
             and the only place that can be written to. Its name should be hard to guess, in a folder of mode 0711.
         readable: what may be read, see :func:`default_readable`.
         limits: how much may be used.
         keep_fds: the open files to keep; of 0, 1 and 2 the others become /dev/null.
+        keep_variables: names of the environment variables to keep, see :func:`server_environment`.
         programs: whether this process and its children may start programs. If not, that fails with EPERM, where
             there is seccomp; they may fork all the same.
 
@@ -80,9 +83,9 @@ def confine(
         fix_size(scratch, limits)
     (scratch / ".tmp").mkdir(exist_ok=True)
     os.chdir(scratch)
-    _scrub_environment(scratch)
+    _scrub_environment(scratch, keep_variables)
     uid = _find_uid(scratch) if confinement.drops_privileges and os.geteuid() == 0 else None
-    ruleset = landlock.make_ruleset(confinement.landlock, readable, [scratch]) if confinement.landlock else None
+    ruleset = landlock.make_ruleset(readable, [scratch]) if confinement.landlock else None
     _limit_resources(confinement, limits, uid)
     if uid is not None:
         _become(uid, scratch, readable)
@@ -95,7 +98,7 @@ def confine(
         landlock.restrict(ruleset)
     if confinement.seccomp:
         alone = uid not in (None, NOBODY)  # then it has a user of its own, who owns no other file and no other process
-        signals_to = os.getpid() if confinement.landlock < LANDLOCK_SIGNALS and not alone else None
+        signals_to = None if confinement.landlock or alone else os.getpid()
         seccomp.install(alone or confinement.namespaces, signals_to, programs)
 
 
@@ -116,9 +119,9 @@ def _close_files(keep: Collection[int]) -> None:
     os.closerange(start, max(start, most))
 
 
-def _scrub_environment(scratch: Path) -> None:
+def _scrub_environment(scratch: Path, keep: Iterable[str]) -> None:
     """Leave only our variables: in Python, in C, and in the memory that /proc/self/environ shows."""
-    values = server_environment(scratch)
+    values = server_environment(scratch, keep)
     os.environ.clear()
     vars(sys.modules[os.name]).get("environ", {}).clear()  # the variables as they were when Python started
     if LINUX:

@@ -1,15 +1,15 @@
-"""What a submission may know and see: its environment variables, and the paths that it may read."""
+"""What a sandboxed process may know and see: its environment variables, and the paths that it may read."""
 
 import importlib.util
 import os
 import stat
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-KEPT = ("EE559_CACHE", "LD_LIBRARY_PATH", "MPLBACKEND", "TZ")
-"""Variables that pass from the worker to its server and on to a submission, where they are set."""
+KEPT = ("LD_LIBRARY_PATH", "TZ")
+"""Variables that always pass from the caller to its server and on to the sandboxed processes, where they are set."""
 
 SYSTEM = (
     "/bin /lib /lib64 /usr/bin /usr/lib /usr/lib64 /usr/share /usr/local/lib /usr/local/share/fonts /nix/store "
@@ -23,11 +23,15 @@ KERNEL = (
 )
 
 
-def server_environment(folder: Path) -> dict[str, str]:
-    """All variables for a fork server with its scratch folders in ``folder``; a submission gets the same, in its own.
+def server_environment(folder: Path, keep: Iterable[str] = ()) -> dict[str, str]:
+    """All variables for a fork server with its scratch folders in ``folder``; its children get the same, in their own.
 
-    Start the server with these and no others: the kernel would show the first ones in /proc/self/environ. To add one,
-    choose a name from :data:`KEPT`; :func:`confine` drops all others.
+    Start the server with these and no others: the kernel would show the first ones in /proc/self/environ.
+
+    Args:
+        folder: the home, in which all caches lie too.
+        keep: names of variables to pass on, where they are set, beside those in :data:`KEPT`. Name them to
+            :func:`confine` as well, which drops all others.
     """
     values = {
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), "/usr/bin", "/bin")),
@@ -36,25 +40,29 @@ def server_environment(folder: Path) -> dict[str, str]:
         "XDG_CACHE_HOME": str(folder / ".cache"),
         "MPLCONFIGDIR": str(folder / ".matplotlib"),
         "IPYTHONDIR": str(folder / ".ipython"),
-        "USER": "student",
-        "LOGNAME": "student",
+        "USER": "sandbox",
+        "LOGNAME": "sandbox",
         "LANG": "C.UTF-8",
         "CUDA_VISIBLE_DEVICES": "",
         "MALLOC_ARENA_MAX": "2",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    kept = {name: os.environ[name] for name in (*KEPT, *keep) if name in os.environ}
     return values | dict.fromkeys(threads, "1") | kept
 
 
-def default_readable() -> list[Path]:
-    """Paths that a Python process with torch and ee559 must read: nothing of the course but the package ee559.
+def default_readable(packages: Iterable[str] = ()) -> list[Path]:
+    """Paths that a Python process must read.
 
     Of a Python installation only its programs and libraries are among them, never the folder that it lies in, so it
-    may lie in the repository or in a home folder. /proc/self stands for the submission's own folder there.
+    may lie in a repository or in a home folder. /proc/self stands for the process's own folder there.
+
+    Args:
+        packages: import packages that lie elsewhere, such as those that are installed to be edited.
     """
-    paths = [*map(Path, SYSTEM.split()), *_python(), *_package(), *map(Path, KERNEL.split())]
+    own = (path for package in packages for path in _find_package(package))
+    paths = [*map(Path, SYSTEM.split()), *_find_python(), *own, *map(Path, KERNEL.split())]
     return [path for path in dict.fromkeys(paths) if path.exists()]
 
 
@@ -68,17 +76,17 @@ def find_shut_folder(path: Path) -> Path | None:
     return next((folder for folder in folders if not folder.stat().st_mode & stat.S_IXOTH), None)
 
 
-def _python() -> Iterator[Path]:
+def _find_python() -> Iterator[Path]:
     for prefix in dict.fromkeys((sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix)):
         yield from (Path(prefix, name) for name in ("bin", "lib", "lib64", "pyvenv.cfg", "etc/fonts"))
     yield Path(sys.executable).resolve()
     yield from (Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
     yield from (path for path in map(Path, sys.path) if path.name in ("site-packages", "dist-packages"))
-    for variable in ("LD_LIBRARY_PATH", "EE559_CACHE"):
-        yield from (Path(path) for path in os.environ.get(variable, "").split(os.pathsep) if os.path.isabs(path))
+    libraries = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
+    yield from (Path(path) for path in libraries if os.path.isabs(path))
 
 
-def _package() -> Iterator[Path]:
-    found = importlib.util.find_spec("ee559")
+def _find_package(name: str) -> Iterator[Path]:
+    found = importlib.util.find_spec(name)
     if found is not None:
         yield from map(Path, found.submodule_search_locations or ())

@@ -9,10 +9,12 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from ee559_sandbox.system import LINUX, MACHINE, syscall
+from ee559_sandbox.kernel_calls import LINUX, MACHINE, syscall
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 VERSION_FLAG, PATH_BENEATH = 1, 1
+OLDEST = 6
+"""The version from which on Landlock keeps files, TCP and signals inside; an older one is taken for none."""
 
 (
     EXECUTE,
@@ -35,6 +37,7 @@ VERSION_FLAG, PATH_BENEATH = 1, 1
 BIND_TCP, CONNECT_TCP = 1, 2
 SCOPE_ABSTRACT_UNIX_SOCKET, SCOPE_SIGNAL = 1, 2
 
+FILES = (1 << 16) - 1
 OF_A_FILE = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
 READING = EXECUTE | READ_FILE | READ_DIR
 DEVICE = READ_FILE | WRITE_FILE | IOCTL_DEV
@@ -54,21 +57,17 @@ class _PathBeneath(ctypes.Structure):
 
 
 def find_version() -> int:
-    """Version of the kernel's Landlock, 0 where there is none."""
+    """Version of the kernel's Landlock, 0 where there is none or too old a one."""
     if not (LINUX and MACHINE):
         return 0
     try:
-        return syscall(CREATE_RULESET, 0, 0, VERSION_FLAG)
+        version = syscall(CREATE_RULESET, 0, 0, VERSION_FLAG)
     except OSError:
         return 0
+    return version if version >= OLDEST else 0
 
 
-def handled_files(version: int) -> int:
-    """Rights on files that this version of Landlock guards."""
-    return (1 << {0: 0, 1: 13, 2: 14, 3: 15, 4: 15}.get(version, 16)) - 1
-
-
-def make_ruleset(version: int, readable: Iterable[Path], writable: Iterable[Path]) -> int:
+def make_ruleset(readable: Iterable[Path], writable: Iterable[Path]) -> int:
     """Make a set of rules: all is refused but reading (and running) these, and writing those.
 
     A device among the readable ones may be written to as well, /dev/null for instance. A path that does not exist
@@ -77,17 +76,15 @@ def make_ruleset(version: int, readable: Iterable[Path], writable: Iterable[Path
     Returns:
         A file descriptor for :func:`restrict`.
     """
-    files = handled_files(version)
-    attributes = _Attributes(files, BIND_TCP | CONNECT_TCP, SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL)
-    size = 8 if version < 4 else 16 if version < 6 else 24
-    ruleset = syscall(CREATE_RULESET, ctypes.addressof(attributes), size, 0)
+    attributes = _Attributes(FILES, BIND_TCP | CONNECT_TCP, SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL)
+    ruleset = syscall(CREATE_RULESET, ctypes.addressof(attributes), ctypes.sizeof(attributes), 0)
     for rights, paths in ((READING, readable), (WRITING, writable)):
         for path in paths:
-            _allow(ruleset, path, rights & files, files)
+            _allow(ruleset, path, rights)
     return ruleset
 
 
-def _allow(ruleset: int, path: Path, rights: int, handled: int) -> None:
+def _allow(ruleset: int, path: Path, rights: int) -> None:
     try:
         folder = os.open(path, os.O_PATH | os.O_CLOEXEC)  # type: ignore[attr-defined,unused-ignore]  # Linux only
     except OSError:
@@ -95,7 +92,7 @@ def _allow(ruleset: int, path: Path, rights: int, handled: int) -> None:
     try:
         mode = os.fstat(folder).st_mode
         if stat.S_ISCHR(mode):
-            rights = DEVICE & handled
+            rights = DEVICE
         elif not stat.S_ISDIR(mode):
             rights &= OF_A_FILE
         rule = _PathBeneath(rights, folder)

@@ -1,4 +1,4 @@
-"""Find out what confines a submission on this machine, by trying it."""
+"""Find out what confines a process on this machine, by trying it."""
 
 import json
 import shutil
@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from ee559_sandbox.bubblewrap import OWN_PACKAGE, server_command
+from ee559_sandbox.confinement import Confinement
 from ee559_sandbox.environment import default_readable, server_environment
-from ee559_sandbox.model import Confinement
-from ee559_sandbox.system import LINUX, MACHINE
+from ee559_sandbox.kernel_calls import LINUX, MACHINE
 
-TRIAL = f"import sys; sys.path.insert(0, {str(OWN_PACKAGE.parent)!r}); from {__package__}.trial import main; main()"
+SELF_TEST = (
+    f"import sys; sys.path.insert(0, {str(OWN_PACKAGE.parent)!r}); from {__package__}.self_test import main; main()"
+)
 PATIENCE = 60.0  # seconds; a busy machine answers late, and is no less able to confine
 
 
@@ -28,7 +30,7 @@ def probe() -> Confinement:
         return Confinement()
     try:
         with tempfile.TemporaryDirectory() as folder:
-            said = _run([sys.executable, "-I", "-S", "-c", TRIAL], Path(folder))
+            said = _run([sys.executable, "-I", "-S", "-c", SELF_TEST], Path(folder))
             if said is None:
                 return Confinement()
             return _with_namespaces(Confinement.from_dict(said), Path(folder))
@@ -43,7 +45,7 @@ def _with_namespaces(found: Confinement, folder: Path) -> Confinement:
         return found
     for fixed_scratch in dict.fromkeys((found.fixed_scratch, False)):
         tried = replace(found, bwrap=bwrap, fixed_scratch=fixed_scratch)
-        argv = [sys.executable, "-I", "-S", "-c", TRIAL, json.dumps(asdict(tried))]
+        argv = [sys.executable, "-I", "-S", "-c", SELF_TEST, json.dumps(asdict(tried))]
         said = _run(server_command(tried, argv, folder, default_readable()), folder)
         if said is not None and said["holds"] and said["pid"] == 1:
             return tried if said["groups"] else replace(tried, cgroup_version=0, cgroup_parents=())
@@ -51,7 +53,7 @@ def _with_namespaces(found: Confinement, folder: Path) -> Confinement:
 
 
 def _run(command: Sequence[str], folder: Path) -> dict[str, Any] | None:
-    """Run a trial and read what it prints; None if it fails."""
+    """Run a self-test and read what it prints; None if it fails."""
     try:
         done = subprocess.run(
             command,

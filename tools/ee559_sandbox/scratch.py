@@ -1,18 +1,66 @@
-"""Scratch folders: made for one submission, and removed whatever it left there."""
+"""Scratch folders: made for one process, kept from growing, and removed whatever it left there."""
 
+import ctypes
 import os
 import secrets
 import shutil
 from pathlib import Path
 
+from ee559_sandbox.kernel_calls import PR_SET_DUMPABLE, libc, prctl, set_capabilities
+from ee559_sandbox.limits import Limits
+
+CLONE_NEWNS, CLONE_NEWUSER = 0x0002_0000, 0x1000_0000
+MS_NOSUID, MS_NODEV, MS_REC, MS_PRIVATE = 2, 4, 0x4000, 0x4_0000
+OWN_FILES = 16
+"""Inodes beyond those of the limit: the file system's own, and what the caller puts there."""
+
 
 def make_scratch(root: Path) -> Path:
     """Make an empty folder that only its owner may enter, with a name that cannot be guessed, in ``root``."""
-    if not os.access(root, os.W_OK | os.X_OK):  # the submission before shut it: it may be of the same user
+    if not os.access(root, os.W_OK | os.X_OK):  # the process before shut it: it may be of the same user
         os.chmod(root, 0o711)
     path = root / secrets.token_hex(8)
     path.mkdir(mode=0o700)
     return path
+
+
+def fix_size(scratch: Path, limits: Limits) -> None:
+    """Cover a folder with an empty file system that takes so many bytes and files, for this process and its children.
+
+    What is written there counts until it is freed, whether it has a name or is deleted and still open or mapped. The
+    file system lies in memory, which counts for a control group where there is one, and goes with its last process.
+
+    Root mounts it in a view of the files of its own; an ordinary user does so in a user namespace as well, in which
+    this process then has no right that it did not have before. For a process with one thread.
+
+    Raises:
+        OSError: neither is allowed here.
+    """
+    if os.geteuid() == 0:
+        _call("unshare", CLONE_NEWNS)
+    else:
+        _enter_user_namespace()
+    _call("mount", b"none", b"/", None, MS_REC | MS_PRIVATE, None)
+    options = f"size={limits.file_bytes},nr_inodes={limits.files + OWN_FILES},mode=700"
+    _call("mount", b"none", os.fsencode(scratch), b"tmpfs", MS_NOSUID | MS_NODEV, options.encode())
+    if os.geteuid() != 0:
+        set_capabilities(0)
+        prctl(PR_SET_DUMPABLE, 1)
+
+
+def _enter_user_namespace() -> None:
+    """Enter a user namespace, and with it a view of the files, in which this user and group are who they are."""
+    uid, gid = os.geteuid(), os.getegid()
+    _call("unshare", CLONE_NEWUSER | CLONE_NEWNS)
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+    Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
+
+
+def _call(name: str, *arguments: int | bytes | None) -> None:
+    if getattr(libc(), name)(*(ctypes.c_ulong(each) if isinstance(each, int) else each for each in arguments)) == -1:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error), name)
 
 
 def remove_scratch(scratch: Path) -> None:

@@ -1,4 +1,4 @@
-"""seccomp: which system calls a submission may make.
+"""seccomp: which system calls a sandboxed process may make.
 
 The filter is ours, in classic BPF through ctypes. No library would do: `pyseccomp` needs libseccomp on the machine and
 had its last release in 2021, and what we need is some two hundred instructions. It names what is refused; calls newer
@@ -11,8 +11,8 @@ import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ee559_sandbox.kernel_calls import MACHINE, syscall
 from ee559_sandbox.syscalls import BOTH, LAST_KNOWN, number_of
-from ee559_sandbox.system import MACHINE, syscall
 
 KILL, ALLOW, ERRNO = 0x80000000, 0x7FFF0000, 0x00050000
 REFUSE, ABSENT, PRETEND = ERRNO | errno.EPERM, ERRNO | 38, ERRNO
@@ -96,7 +96,7 @@ MACHINE_WIDE = (
 REFUSED = " ".join((NETWORK, OTHER_PROCESSES, OUTLIVING, KERNEL, FILE_SYSTEMS, MACHINE_WIDE)).split()
 UNKNOWN = ["clone3", "memfd_create", "memfd_secret"]  # glibc falls back to clone, whose flags can be seen
 
-# All of a submission stays in one process group: that is how it can be killed at one blow. And sync() is for all.
+# All that a child starts stays in one process group: that is how it can be killed at one blow. And sync() is for all.
 PRETENDED = ["setsid", "setpgid", "sync", "syncfs"]
 # Landlock guards neither of these two. Mode and owner are pretended, because honest programs such as shutil.copy set
 # them; times are refused, because Path.touch takes a success for a file that is there.

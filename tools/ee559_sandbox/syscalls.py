@@ -1,7 +1,7 @@
 """Numbers of the system calls that the filter names: x86_64, aarch64 (None where it has none)."""
 
 LAST_KNOWN = 462
-"""The newest system call that we have judged (mseal, Linux 6.10); newer ones do not exist for a submission."""
+"""The newest system call that we have judged (mseal, Linux 6.10); newer ones do not exist for a sandboxed process."""
 
 X86_64_ONLY = {
     "chmod": 90,

@@ -44,6 +44,7 @@ class _Server:
         self._confinement = Confinement.from_dict(settings["confinement"])
         self._limits = Limits(**settings["limits"])
         self._readable = [Path(path) for path in settings["readable"]]
+        self._keep_variables: list[str] = settings["keep_variables"]
         self._scratch_root = Path(settings["scratch_root"])
         self._own = [Path(path) for path in settings["own"]]
         self._clean = settings["clean"]
@@ -113,8 +114,15 @@ class _Server:
     def _confine(self, commands: int, events: int, limits: Limits, programs: bool, more: list[Path]) -> None:
         try:
             self._group.add(os.getpid())
-            readable = [*self._readable, *more]
-            confine(self._confinement, self._scratch, readable, limits, {commands, events}, programs=programs)
+            confine(
+                self._confinement,
+                self._scratch,
+                [*self._readable, *more],
+                limits,
+                {commands, events},
+                keep_variables=self._keep_variables,
+                programs=programs,
+            )
         except BaseException as error:
             os.write(events, json.dumps({"failed": f"{type(error).__name__}: {error}"}).encode() + b"\n")
             raise

@@ -18,8 +18,8 @@ import ee559_sandbox
 import psutil
 from ee559_sandbox import (
     Confinement,
-    Ended,
     Limits,
+    ProcessExit,
     Usage,
     default_readable,
     server_command,
@@ -30,6 +30,7 @@ import ee559_course
 
 COURSE, SANDBOX = (Path(str(package.__file__)).parent for package in (ee559_course, ee559_sandbox))
 CLEAN_JOBS = "ee559_course.grading.worker.clean_jobs"  # a module with `serve`, and a program
+KEPT = ("EE559_CACHE", "MPLBACKEND")  # variables that pass from the worker to the students' processes
 SECONDS_TO_END = 10
 MAX_WORDS = 300  # characters
 
@@ -60,7 +61,7 @@ class Launcher(Protocol):
     def interrupt(self) -> None:
         """Send it Ctrl+C."""
 
-    def stop(self, patience: float) -> tuple[Ended, bool]:
+    def stop(self, patience: float) -> tuple[ProcessExit, bool]:
         """Kill it and all that is left of it; say how it ended, and whether the kernel did it to save memory.
 
         Args:
@@ -85,11 +86,12 @@ class ForkServer:
 
     def __init__(self, confinement: Confinement, limits: Limits, scratch_root: Path) -> None:
         ours, theirs = socket.socketpair()
-        readable: Sequence[Path] = default_readable()
+        readable = find_readable()
         settings = {
             "confinement": asdict(confinement),
             "limits": asdict(limits),
             "readable": [str(path) for path in readable],
+            "keep_variables": KEPT,
             "scratch_root": str(scratch_root),
             "own": [str(COURSE), str(SANDBOX)],
             "clean": CLEAN_JOBS,
@@ -100,7 +102,7 @@ class ForkServer:
         self._process = subprocess.Popen(
             command,
             pass_fds=[theirs.fileno()],
-            env=server_environment(scratch_root),
+            env=server_environment(scratch_root, KEPT),
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
@@ -169,10 +171,10 @@ class ForkServer:
         """Send it Ctrl+C."""
         self._ask("interrupt")
 
-    def stop(self, patience: float) -> tuple[Ended, bool]:
+    def stop(self, patience: float) -> tuple[ProcessExit, bool]:
         """Kill it and all that is left of it."""
         answer = self._ask("stop", patience=patience)
-        return Ended(**answer["ended"]), answer["out_of_memory"]
+        return ProcessExit(**answer["ended"]), answer["out_of_memory"]
 
     def close(self) -> None:
         """End the server, which ends all that it started."""
@@ -184,6 +186,12 @@ class ForkServer:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def find_readable() -> list[Path]:
+    """Paths that a student's process may read: nothing of the course but the package ee559 and its data."""
+    cache = os.environ.get("EE559_CACHE", "")
+    return [*default_readable(["ee559"]), *([Path(cache)] if os.path.isabs(cache) else [])]
 
 
 class FreshPython:
@@ -228,7 +236,7 @@ class FreshPython:
         if os.name == "posix":
             self._process.send_signal(signal.SIGINT)
 
-    def stop(self, patience: float) -> tuple[Ended, bool]:
+    def stop(self, patience: float) -> tuple[ProcessExit, bool]:
         """Kill it and its children."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(patience)
@@ -243,7 +251,7 @@ class FreshPython:
         _, left = psutil.wait_procs(family, timeout=10)
         status = self._process.wait()
         shutil.rmtree(self._scratch, ignore_errors=True)
-        return Ended(status, killed, self._most.cpu_seconds, self._most.memory_bytes, len(left)), False
+        return ProcessExit(status, killed, self._most.cpu_seconds, self._most.memory_bytes, len(left)), False
 
     def close(self) -> None:
         """Do nothing: there is nothing to let go."""

@@ -25,8 +25,8 @@ from ee559_course.grading.worker.grade_submission import grade_one
 SCRATCH = "ee559-grading-"
 SECONDS_TO_KEEP = 3600  # a worker in another container may share the folder, and has a process id of another kind
 UNCONFINED = (
-    "Nothing here keeps students' code from the rest of the machine. Grade on Linux 5.13 or newer, or in a container "
-    "that holds nothing else and with --unconfined. `ee559 doctor` says what is missing."
+    "Nothing here keeps students' code from the rest of the machine. Grade on Linux 6.12 or newer, with bubblewrap, or "
+    "in a container that holds nothing else and with --unconfined. `ee559 doctor` says what is missing."
 )
 
 

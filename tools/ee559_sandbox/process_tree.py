@@ -1,4 +1,4 @@
-"""The server's side: its own protection, and the end of a submission, of which nothing may be left."""
+"""The server's side: its own protection, and the end of a child, of which nothing may be left."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ee559_sandbox import seccomp
 from ee559_sandbox.cgroup import Cgroup
-from ee559_sandbox.system import LINUX, MACHINE, PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE, prctl
+from ee559_sandbox.kernel_calls import LINUX, MACHINE, PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE, prctl
 
 if TYPE_CHECKING:
     import resource
@@ -21,8 +21,8 @@ SECONDS_TO_DIE = 0.1
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a submission ended.
+class ProcessExit:
+    """How a sandboxed process ended.
 
     Args:
         status: exit status of its first process, negative for a signal, None if it could not be collected.
@@ -42,7 +42,7 @@ class Ended:
 def prepare_server() -> None:
     """Call once when a fork server starts, before the first fork.
 
-    Orphans of a submission become the server's children, so that it can end them; the server's memory and environment
+    Orphans of a child become the server's children, so that it can end them; the server's memory and environment
     cannot be read by other processes of the same user; and its folder for temporary files exists.
     """
     with contextlib.suppress(KeyError, OSError):
@@ -55,10 +55,10 @@ def prepare_server() -> None:
             seccomp.assemble(MACHINE, own_files_only, None, programs)  # once here rather than in each child
 
 
-def kill_process_tree(child: int, cgroup: Cgroup | None = None, patience: float = 5.0) -> Ended:
-    """Kill and collect a submission: every process that it started, however it hid. For the server.
+def kill_process_tree(child: int, cgroup: Cgroup | None = None, patience: float = 5.0) -> ProcessExit:
+    """Kill and collect a child and every process that it started, however it hid. For the server.
 
-    The server may have no other child. A submission cannot leave its process group (see seccomp's filter), and the
+    The server may have no other child. A sandboxed process cannot leave its group (see seccomp's filter), and the
     kernel signals a group at one blow, so that no race of forks escapes; what is left without that filter is stopped,
     then killed, until nothing is. To know that the child has ended without collecting it, wait with
     ``os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)``.
@@ -105,9 +105,9 @@ def _collect(pid: int) -> Collected | None:
     return found if found[0] else None
 
 
-def _sum_up(child: int, collected: list[Collected], killed: bool) -> Ended:
+def _sum_up(child: int, collected: list[Collected], killed: bool) -> ProcessExit:
     usages = [usage for _, _, usage in collected]
-    return Ended(
+    return ProcessExit(
         next((os.waitstatus_to_exitcode(status) for pid, status, _ in collected if pid == child), None),
         killed,
         sum(usage.ru_utime + usage.ru_stime for usage in usages),

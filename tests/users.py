@@ -1,4 +1,4 @@
-"""Who may grade: root, or an ordinary user, whom tests that run as root have to play."""
+"""Who may run the tests' programs: root, or an ordinary user, whom tests that run as root have to play."""
 
 import ctypes
 import os
@@ -21,7 +21,7 @@ CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 0x1000, 0x4000, 0x40000
 @contextmanager
 def temporary_folder() -> Iterator[str]:
     """A temporary folder that all may enter, as pytest's own are not."""
-    folder = tempfile.mkdtemp(prefix="ee559-confinement-")
+    folder = tempfile.mkdtemp(prefix="ee559-test-")
     os.chmod(folder, 0o755)
     try:
         yield folder
@@ -29,8 +29,8 @@ def temporary_folder() -> Iterator[str]:
         shutil.rmtree(folder)
 
 
-def own(role: str, path: Path) -> None:
-    if role == "user" and os.getuid() == 0:
+def own(user: str, path: Path) -> None:
+    if user == "ordinary" and os.getuid() == 0:
         os.chown(path, ORDINARY, ORDINARY)
 
 
@@ -40,14 +40,14 @@ def can_play_ordinary_user() -> bool:
         return True
     tried = [sys.executable, "-c", "import ee559, ee559_course, psutil"]
     try:
-        return subprocess.run(tried, preexec_fn=become("user"), capture_output=True, cwd="/").returncode == 0
+        return subprocess.run(tried, preexec_fn=become("ordinary"), capture_output=True, cwd="/").returncode == 0
     except (OSError, subprocess.SubprocessError):
         return False
 
 
-def become(role: str) -> Callable[[], None] | None:
-    """What a new process has to do to play a role."""
-    if role == "root" or os.getuid() != 0:
+def become(user: str) -> Callable[[], None] | None:
+    """What a new process has to do to be root or an ordinary user."""
+    if user == "root" or os.getuid() != 0:
         return None
     shut = find_shut_folders()
     libc = ctypes.CDLL(None, use_errno=True)

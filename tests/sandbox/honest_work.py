@@ -1,4 +1,4 @@
-"""What an honest submission does, for test_confinement.py: each act returns true if it works."""
+"""What honest code does, for these tests: each piece of work returns true if it succeeds."""
 
 import asyncio
 import mmap
@@ -12,10 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-World = dict[str, Any]
+Environment = dict[str, Any]
+DATA = "SANDBOX_TEST_DATA"
+"""The variable that names a folder with data, which code in the sandbox may read."""
+NUMBERS = "5 0 4 1 9"
 
 
-def trains(world: World) -> bool:
+def trains(environment: Environment) -> bool:
     import torch
 
     torch.manual_seed(0)
@@ -31,7 +34,7 @@ def trains(world: World) -> bool:
     return losses[-1] < losses[0]
 
 
-def draws(world: World) -> bool:
+def draws(environment: Environment) -> bool:
     import matplotlib.pyplot as plt
 
     plt.plot([1, 2])
@@ -40,7 +43,7 @@ def draws(world: World) -> bool:
     return Path("figure.png").stat().st_size > 1000
 
 
-def starts_threads(world: World) -> bool:
+def starts_threads(environment: Environment) -> bool:
     done: list[int] = []
     threads = [threading.Thread(target=done.append, args=(number,)) for number in range(8)]
     for thread in threads:
@@ -50,7 +53,7 @@ def starts_threads(world: World) -> bool:
     return sorted(done) == list(range(8))
 
 
-def uses_temporary_files(world: World) -> bool:
+def uses_temporary_files(environment: Environment) -> bool:
     with tempfile.TemporaryDirectory() as folder, tempfile.NamedTemporaryFile() as file:
         Path(folder, "a").write_text("a")
         file.write(b"b")
@@ -59,19 +62,19 @@ def uses_temporary_files(world: World) -> bool:
         return str(Path.cwd()) in folder and os.path.expanduser("~") == str(Path.cwd())
 
 
-def starts_programs(world: World) -> bool:
+def starts_programs(environment: Environment) -> bool:
     Path("hello").touch()
     listed = subprocess.run(["ls"], capture_output=True, text=True, check=True).stdout.split()
     shell = subprocess.run("echo $((6 * 7)) | cat", shell=True, capture_output=True, text=True, start_new_session=True)
     return "hello" in listed and shell.stdout == "42\n"
 
 
-def starts_python(world: World) -> bool:
+def starts_python(environment: Environment) -> bool:
     code = "import json, numpy; print(json.dumps(1))"
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "1\n"
 
 
-def ends_its_own(world: World) -> bool:
+def ends_its_own(environment: Environment) -> bool:
     sleeping = subprocess.Popen(["sleep", "60"])
     sleeping.terminate()
     return sleeping.wait(5) == -signal.SIGTERM
@@ -83,13 +86,11 @@ async def waits() -> bool:
     return await asyncio.to_thread(lambda: out == b"hello\n")
 
 
-def reads_digits(world: World) -> bool:
-    from ee559 import load_mnist
-
-    return load_mnist("tiny").train_target[:5].tolist() == [5, 0, 4, 1, 9]
+def reads_data(environment: Environment) -> bool:
+    return Path(os.environ[DATA], "numbers.txt").read_text() == NUMBERS
 
 
-def imports_lazily(world: World) -> bool:
+def imports_lazily(environment: Environment) -> bool:
     import sqlite3
     import ssl
     import wave
@@ -97,7 +98,7 @@ def imports_lazily(world: World) -> bool:
     return sqlite3.connect("data.db").execute("select 1").fetchone() == (1,) and bool(ssl.OPENSSL_VERSION and wave)
 
 
-def shares_memory_with_a_fork(world: World) -> bool:
+def shares_memory_with_a_fork(environment: Environment) -> bool:
     shared = mmap.mmap(-1, 4096)
     pid = os.fork()
     if pid == 0:
@@ -107,19 +108,19 @@ def shares_memory_with_a_fork(world: World) -> bool:
     return shared[:2] == b"ok"
 
 
-HONEST: dict[str, Callable[[World], Any]] = {
+HONEST: dict[str, Callable[[Environment], Any]] = {
     "train": trains,
     "draw": draws,
     "threads": starts_threads,
     "temporary files": uses_temporary_files,
     "programs": starts_programs,
     "another Python": starts_python,
-    "asyncio": lambda w: asyncio.run(waits()),
-    "digits": reads_digits,
+    "asyncio": lambda e: asyncio.run(waits()),
+    "data": reads_data,
     "lazy imports": imports_lazily,
     "fork": shares_memory_with_a_fork,
     "end a program": ends_its_own,
 }
 PROGRAMS = {"programs", "another Python", "asyncio", "end a program"}
-"""Acts that start programs."""
-SLOW = {"train", "another Python", "digits"}
+"""Work that starts programs."""
+SLOW = {"train", "another Python"}

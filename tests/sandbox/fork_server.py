@@ -1,4 +1,4 @@
-"""A fork server as the grader has one, for test_confinement.py: it takes orders as lines of JSON, and answers so."""
+"""A fork server, for these tests: it takes orders as lines of JSON, and answers so."""
 
 import json
 import os
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from attacks import AGAINST_PARENT, ATTACKS, LIBC
 from ee559_sandbox import (
     Cgroup,
     Confinement,
@@ -23,12 +24,11 @@ from ee559_sandbox import (
     probe,
     remove_scratch,
 )
-from exhausting_acts import EXHAUSTING
-from honest_acts import HONEST
-from hostile_acts import ACTS, AGAINST_PARENT, LIBC
-from starting_acts import STARTING
+from exhaustion import EXHAUSTING
+from honest_work import DATA, HONEST
+from program_starts import STARTING
 
-ALL = ACTS | HONEST | EXHAUSTING | STARTING | {f"parent's {name}": act for name, act in AGAINST_PARENT.items()}
+ALL = ATTACKS | HONEST | EXHAUSTING | STARTING | {f"parent's {name}": job for name, job in AGAINST_PARENT.items()}
 
 
 def find_living() -> list[psutil.Process]:
@@ -37,7 +37,7 @@ def find_living() -> list[psutil.Process]:
 
 
 def has_children() -> bool:
-    """Whether anything is left: orphans of a submission become this server's own children."""
+    """Whether anything is left: orphans of a child become this server's own children."""
     try:
         os.waitpid(-1, os.WNOHANG)
     except ChildProcessError:
@@ -101,10 +101,18 @@ def be_the_child(
             os.chdir(scratch)
         else:
             readable = [Path(path) for path in order["readable"]]
-            confine(confinement, scratch, readable, limits, {writing}, programs=order["programs"])
+            confine(
+                confinement,
+                scratch,
+                readable,
+                limits,
+                {writing},
+                keep_variables=[DATA],
+                programs=order["programs"],
+            )
         report({"confine_seconds": time.perf_counter() - began})
         try:
-            report({"said": ALL[order["act"]](order["world"] | {"report": report})})
+            report({"said": ALL[order["job"]](order["environment"] | {"report": report})})
         except (OSError, MemoryError) as error:
             report({"said": False, "error": repr(error)})
     except BaseException as error:
@@ -119,14 +127,13 @@ def main() -> None:
     if "warm" in sys.argv:
         import asyncio  # noqa: F401
 
-        import ee559  # noqa: F401
         import matplotlib
 
         matplotlib.use("agg")
         import matplotlib.pyplot
         import torch._dynamo  # noqa: F401
         import torchvision.datasets  # noqa: F401
-    secret = os.open(sys.argv[2], os.O_RDONLY)  # an open file that no submission must inherit
+    secret = os.open(sys.argv[2], os.O_RDONLY)  # an open file that no child must inherit
     os.set_inheritable(secret, True)
     os.environ["SECRET_IN_PYTHON"] = "secret"
     LIBC.setenv(b"SECRET_IN_C", b"secret", 1)

@@ -1,38 +1,10 @@
-"""What confines a submission: its limits, and what this machine offers to hold it."""
+"""What a machine offers to confine a process, and what protects from what."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-MIB = 1024 * 1024
-LANDLOCK_FILES = 3
-"""Landlock guards all of a file's content from this version on: before it, truncate() was free."""
-LANDLOCK_SIGNALS = 6
-"""Landlock keeps signals inside from this version on."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How much one submission may use.
-
-    Args:
-        cpu_seconds: CPU time of each of its processes, in seconds.
-        memory_bytes: memory, in bytes; of all its processes where there is a cgroup, else of each on top of what the
-            server had.
-        file_bytes: the largest file, and all files together, in bytes; deleted files that are still in use count.
-        files: number of files and folders in the scratch folder.
-        processes: number of processes and threads at a time.
-        open_files: number of open files of each process.
-        seconds: wall-clock time of the whole submission, of all that is run for it.
-    """
-
-    cpu_seconds: int = 300
-    memory_bytes: int = 4096 * MIB
-    file_bytes: int = 512 * MIB
-    files: int = 20_000
-    processes: int = 64
-    open_files: int = 256
-    seconds: float = 1800.0
+from ee559_sandbox.landlock import OLDEST
 
 
 @dataclass(frozen=True)
@@ -40,7 +12,7 @@ class Confinement:
     """What holds on a machine, as :func:`probe` found it.
 
     Args:
-        landlock: version of Landlock's interface, 0 where there is none.
+        landlock: version of Landlock's interface, 0 where there is none or one older than 6.
         seccomp: whether our filter of system calls can be installed.
         bwrap: path of bubblewrap where namespaces work through it, else empty.
         cgroup_version: 1 or 2 where the memory and pids controllers can be used, else 0.
@@ -72,19 +44,19 @@ class Confinement:
     def confined(self) -> bool:
         """Whether files, network and other processes are all out of reach.
 
-        seccomp closes the network, ptrace and (where Landlock does not) signals; Landlock or namespaces close the
-        file system. No single one of them does all three.
+        The baseline: seccomp, which closes the network, ptrace and (where Landlock does not) signals; and Landlock of
+        version 6 or namespaces, which close the file system. No single one of them does all three.
         """
-        return self.seccomp and (self.landlock >= LANDLOCK_FILES or self.namespaces)
+        return self.seccomp and (self.landlock >= OLDEST or self.namespaces)
 
     def lines(self) -> list[str]:
         """One line for each thing: ✓ or ✗, what it protects from, and the remedy where it is missing."""
         return [
             _line(
-                self.landlock >= LANDLOCK_FILES,
+                self.landlock >= OLDEST,
                 f"Landlock (version {self.landlock})" if self.landlock else "Landlock",
                 "files outside the scratch folder cannot be read or changed",
-                f"Linux 6.2 or newer with `landlock` in /sys/kernel/security/lsm (version {LANDLOCK_FILES} or more), "
+                f"Linux 6.12 or newer with `landlock` in /sys/kernel/security/lsm (version {OLDEST} or more), "
                 "or bubblewrap",
             ),
             _line(
@@ -102,13 +74,13 @@ class Confinement:
             _line(
                 self.cgroup_version > 0,
                 f"cgroup (version {self.cgroup_version})" if self.cgroup_version else "cgroup",
-                "memory and processes of a submission are counted together",
+                "memory and processes of all that is started are counted together",
                 "run as root, or with `systemd-run --user --scope -p Delegate=yes`",
             ),
             _line(
                 self.drops_privileges,
                 "a user of its own",
-                "what the grading user owns does not belong to the submission",
+                "what the calling user owns does not belong to the process",
                 "run as root, in a container for instance (with the capability CAP_DAC_READ_SEARCH, where Python lies "
                 "in a folder that only root may enter); without root the others must do",
             ),

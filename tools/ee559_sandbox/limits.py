@@ -1,4 +1,4 @@
-"""What a running submission uses, where the kernel does not add it up."""
+"""How much a sandboxed process may use, and what it uses, where the kernel does not add that up."""
 
 import os
 import stat
@@ -6,13 +6,38 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ee559_sandbox.model import Limits
-from ee559_sandbox.system import LINUX
+from ee559_sandbox.kernel_calls import LINUX
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much one process, with all that it starts, may use.
+
+    Args:
+        cpu_seconds: CPU time of each of its processes, in seconds.
+        memory_bytes: memory, in bytes; of all its processes where there is a cgroup, else of each on top of what the
+            server had.
+        file_bytes: the largest file, and all files together, in bytes; deleted files that are still in use count.
+        files: number of files and folders in the scratch folder.
+        processes: number of processes and threads at a time.
+        open_files: number of open files of each process.
+        seconds: wall-clock time, which the caller has to look at: :func:`confine` does not.
+    """
+
+    cpu_seconds: int = 300
+    memory_bytes: int = 4096 * MIB
+    file_bytes: int = 512 * MIB
+    files: int = 20_000
+    processes: int = 64
+    open_files: int = 256
+    seconds: float = 1800.0
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What a submission uses right now.
+    """What a process, with all that it started, uses right now.
 
     Args:
         file_bytes: bytes on the disk, deleted files that are still open included.
@@ -37,11 +62,11 @@ class Usage:
 
 
 def find_usage(scratch: Path, child: int, limits: Limits) -> Usage:
-    """Measure a running submission; for the server, now and then (some milliseconds).
+    """Measure a running child; for the server, now and then (some milliseconds).
 
     The kernel's limits hold for each process and each file. Their sums it limits only where there is a cgroup (memory)
     and a scratch folder of fixed size (files; seen from outside, that folder is empty). Elsewhere the server must look,
-    and end a submission that exceeds them. Memory counts what the child shares with the server as well, as long as it
+    and end a child that exceeds them. Memory counts what the child shares with the server as well, as long as it
     has not written to it. What several processes share counts for each of them, unless that would be too much.
     """
     file_bytes, files = _measure_folder(scratch, limits)

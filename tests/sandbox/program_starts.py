@@ -1,6 +1,6 @@
-"""The ways in which a submission may start a program, for test_confinement.py: each returns true if it runs.
+"""The ways in which code may start a program, for these tests: each returns true if it runs.
 
-An OSError means that it was refused; where the C library reports an exit status instead, the act makes one of it.
+An OSError means that it was refused; where the C library reports an exit status instead, the job makes one of it.
 """
 
 import asyncio
@@ -12,9 +12,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from hostile_acts import LIBC, call
+from attacks import LIBC, call
 
-World = dict[str, Any]
+Environment = dict[str, Any]
 SHELL, EXECUTED = "/bin/sh", ["sh", "-c", "exit 7"]
 NO_SUCH_PROGRAM = 127
 
@@ -38,7 +38,7 @@ def ended_as_wanted(status: int) -> bool:
     return status == 7
 
 
-def by_system(world: World) -> bool:
+def by_system(environment: Environment) -> bool:
     status = os.waitstatus_to_exitcode(os.system("exit 7"))
     if status == NO_SUCH_PROGRAM:
         raise PermissionError(errno.EPERM, "the shell did not start")
@@ -54,7 +54,7 @@ def by_c_execve() -> None:
     raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
-def by_c_posix_spawn(world: World) -> bool:
+def by_c_posix_spawn(environment: Environment) -> bool:
     pid = ctypes.c_int()
     error = LIBC.posix_spawn(ctypes.byref(pid), SHELL.encode(), None, None, c_strings(EXECUTED), c_strings([]))
     if error:
@@ -72,19 +72,19 @@ async def by_asyncio() -> bool:
     return await (await asyncio.create_subprocess_exec(SHELL, *EXECUTED[1:])).wait() == 7
 
 
-STARTING: dict[str, Callable[[World], Any]] = {
-    "os.execv": lambda w: in_child(lambda: os.execv(SHELL, EXECUTED)),
-    "os.execve of an open file": lambda w: in_child(lambda: os.execve(os.open(SHELL, os.O_PATH), EXECUTED, {})),
-    "os.posix_spawn": lambda w: os.waitpid(os.posix_spawn(SHELL, EXECUTED, {}), 0)[1] == 7 << 8,
-    "os.spawnv": lambda w: ended_as_wanted({127: 101}.get(s := os.spawnv(os.P_WAIT, SHELL, EXECUTED), s)),
-    "os.popen": lambda w: os.popen("exit 7").close() == 7 << 8,
+STARTING: dict[str, Callable[[Environment], Any]] = {
+    "os.execv": lambda e: in_child(lambda: os.execv(SHELL, EXECUTED)),
+    "os.execve of an open file": lambda e: in_child(lambda: os.execve(os.open(SHELL, os.O_PATH), EXECUTED, {})),
+    "os.posix_spawn": lambda e: os.waitpid(os.posix_spawn(SHELL, EXECUTED, {}), 0)[1] == 7 << 8,
+    "os.spawnv": lambda e: ended_as_wanted({127: 101}.get(s := os.spawnv(os.P_WAIT, SHELL, EXECUTED), s)),
+    "os.popen": lambda e: os.popen("exit 7").close() == 7 << 8,
     "os.system": by_system,
-    "subprocess": lambda w: subprocess.run([SHELL, *EXECUTED[1:]]).returncode == 7,
-    "subprocess with a shell": lambda w: subprocess.run("exit 7", shell=True).returncode == 7,
-    "another Python": lambda w: subprocess.run([sys.executable, "-S", "-c", "raise SystemExit(7)"]).returncode == 7,
-    "asyncio": lambda w: asyncio.run(by_asyncio()),
-    "C's execve": lambda w: in_child(by_c_execve),
+    "subprocess": lambda e: subprocess.run([SHELL, *EXECUTED[1:]]).returncode == 7,
+    "subprocess with a shell": lambda e: subprocess.run("exit 7", shell=True).returncode == 7,
+    "another Python": lambda e: subprocess.run([sys.executable, "-S", "-c", "raise SystemExit(7)"]).returncode == 7,
+    "asyncio": lambda e: asyncio.run(by_asyncio()),
+    "C's execve": lambda e: in_child(by_c_execve),
     "C's posix_spawn": by_c_posix_spawn,
-    "execveat by number": lambda w: in_child(by_execveat),
-    "the loader": lambda w: subprocess.run(["/lib64/ld-linux-x86-64.so.2", SHELL, "-c", "exit 7"]).returncode == 7,
+    "execveat by number": lambda e: in_child(by_execveat),
+    "the loader": lambda e: subprocess.run(["/lib64/ld-linux-x86-64.so.2", SHELL, "-c", "exit 7"]).returncode == 7,
 }

@@ -1,4 +1,4 @@
-"""What exists outside of a submission, for test_confinement.py."""
+"""What exists outside of the sandbox, for these tests."""
 
 import os
 import shutil
@@ -8,19 +8,19 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from confinement_roles import become, own, temporary_folder
-from hostile_acts import SECRET
+from attacks import SECRET
+from users import become, own, temporary_folder
 
-PROCESS_NAME = f"ee559-{os.getpid()}"
+PROCESS_NAME = f"sandbox-{os.getpid()}"
 """What hostile processes call themselves; other runs of the tests have other ones."""
 State = list[tuple[str, int, float, bytes]]
 
 
-class World:
-    """Files, sockets and a process of the one who grades."""
+class Environment:
+    """Files, sockets and a process of the one who calls."""
 
-    def __init__(self, role: str, stack: ExitStack) -> None:
-        self._role, self._stack = role, stack
+    def __init__(self, user: str, stack: ExitStack) -> None:
+        self._user, self._stack = user, stack
         self._folder = Path(stack.enter_context(temporary_folder()))
         self._ports = self._open_sockets()
         self._make_files()
@@ -32,7 +32,7 @@ class World:
         return self._folder / "outside"
 
     def look(self) -> dict[str, Any]:
-        """Put in order what an act has changed, and name all that there is."""
+        """Put in order what a job has changed, and name all that there is."""
         if self.state() != self._pristine:
             shutil.rmtree(self._outside)
             shutil.rmtree(self._folder / "readable")
@@ -70,7 +70,7 @@ class World:
             ["sleep", "3600"],
             cwd=self._outside,
             env={"VICTIM": SECRET},
-            preexec_fn=become(self._role),
+            preexec_fn=become(self._user),
             start_new_session=True,
         )
 
@@ -88,7 +88,7 @@ class World:
         shutil.copy("/usr/bin/id", readable / "id")
         (readable / "id").chmod(0o4755)
         for path in (outside, *outside.rglob("*"), readable, readable / "read.txt"):
-            own(self._role, path)
+            own(self._user, path)
         self._pristine = self.state()
 
     def _open_sockets(self) -> dict[str, Any]:
@@ -96,7 +96,7 @@ class World:
         datagrams = [socket.socket(kind, socket.SOCK_DGRAM) for kind in (socket.AF_INET, socket.AF_UNIX)]
         for opened in streams + datagrams:
             self._stack.enter_context(opened)
-        abstract = f"ee559-{os.getpid()}-{id(self)}"
+        abstract = f"sandbox-{os.getpid()}-{id(self)}"
         paths = [str(self._folder / name) for name in ("stream", "datagram")]
         addresses: list[Any] = [("127.0.0.1", 0), paths[0], "\0" + abstract, ("127.0.0.1", 0), paths[1]]
         for opened, address in zip(streams + datagrams, addresses, strict=True):

@@ -1,4 +1,4 @@
-"""What a submission may use up or leave behind, for test_confinement.py."""
+"""What code may use up or leave behind, for these tests."""
 
 import ctypes
 import errno
@@ -10,17 +10,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hostile_acts import LIBC, World, kills_everything
+from attacks import LIBC, Environment, kills_everything
 
 
-def name_process(world: World) -> None:
+def name_process(environment: Environment) -> None:
     """Call this process as the tests say, so that they can look for it from outside."""
-    LIBC.prctl(15, world["name"].encode(), 0, 0, 0)
+    LIBC.prctl(15, environment["name"].encode(), 0, 0, 0)
 
 
-def bombs(world: World) -> Any:
+def bombs(environment: Environment) -> Any:
     """Fork without end in three ways: keep all, run ahead of the killer, and hide in sessions of one's own."""
-    name_process(world)
+    name_process(environment)
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     reported = False
@@ -29,7 +29,7 @@ def bombs(world: World) -> Any:
             pid = os.fork()
         except OSError as error:
             if not reported:
-                world["report"]({"stopped": str(error)})
+                environment["report"]({"stopped": str(error)})
                 reported = True
             time.sleep(0.001)
             continue
@@ -40,12 +40,12 @@ def bombs(world: World) -> Any:
     return False
 
 
-def stays(world: World) -> bool:
+def stays(environment: Environment) -> bool:
     """Leave a daemon behind, by the book: fork, setsid, fork."""
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:
-            name_process(world)
+            name_process(environment)
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             time.sleep(600)
         os._exit(0)
@@ -54,29 +54,29 @@ def stays(world: World) -> bool:
     return True
 
 
-def sleeps(world: World) -> bool:
-    name_process(world)
-    world["report"]({"sleeps": True})
+def sleeps(environment: Environment) -> bool:
+    name_process(environment)
+    environment["report"]({"sleeps": True})
     time.sleep(600)
     return True
 
 
-def hogs(world: World) -> bool:
+def hogs(environment: Environment) -> bool:
     held = []
     for _ in range(64):
         held.append(bytearray(os.urandom(1)) * (64 << 20))
     return len(held) == 64
 
 
-def hogs_shared(world: World) -> bool:
+def hogs_shared(environment: Environment) -> bool:
     for _ in range(64):
         shared = mmap.mmap(-1, 64 << 20)
         shared.write(b"x" * (64 << 20))
-        world.setdefault("held", []).append(shared)
+        environment.setdefault("held", []).append(shared)
     return True
 
 
-def hogs_together(world: World) -> bool:
+def hogs_together(environment: Environment) -> bool:
     for _ in range(8):
         if os.fork() == 0:
             held = bytearray(b"x") * (200 << 20)
@@ -85,21 +85,21 @@ def hogs_together(world: World) -> bool:
     return all(os.wait()[1] == 0 for _ in range(8))
 
 
-def writes_much(world: World) -> bool:
+def writes_much(environment: Environment) -> bool:
     with open("huge", "wb") as file:
         for _ in range(64):
             file.write(bytes(1 << 20))
     return True
 
 
-def writes_much_in_parts(world: World) -> bool:
+def writes_much_in_parts(environment: Environment) -> bool:
     for number in range(64):
         Path(f"part-{number}").write_bytes(bytes(1 << 20))
     return True
 
 
-def writes_deleted(world: World) -> bool:
-    files = world["held"] = []
+def writes_deleted(environment: Environment) -> bool:
+    files = environment["held"] = []
     for number in range(16):
         file = open(f"part-{number}", "wb")  # noqa: SIM115
         file.write(bytes(1 << 20))
@@ -110,9 +110,9 @@ def writes_deleted(world: World) -> bool:
     return True
 
 
-def holds_deleted(world: World) -> bool:
+def holds_deleted(environment: Environment) -> bool:
     """Hold files that have no name any more: those of even numbers are open, the others closed and mapped."""
-    size, held = 4 << 20, world.setdefault("held", [])
+    size, held = 4 << 20, environment.setdefault("held", [])
     for number in range(64):
         file = os.open("part", os.O_CREAT | os.O_RDWR | os.O_EXCL)
         os.unlink("part")
@@ -122,24 +122,24 @@ def holds_deleted(world: World) -> bool:
         if number % 2:
             held.append(mmap.mmap(file, size))
             os.close(file)
-        world["report"]({"held": (number + 1) * size})
+        environment["report"]({"held": (number + 1) * size})
     return True
 
 
-def writes_many(world: World) -> bool:
+def writes_many(environment: Environment) -> bool:
     for number in range(1000):
         Path(f"file-{number}").touch()
     time.sleep(30)
     return True
 
 
-def spins(world: World) -> bool:
+def spins(environment: Environment) -> bool:
     signal.signal(signal.SIGXCPU, signal.SIG_IGN)
     while True:
         pass
 
 
-def tells_all(world: World) -> dict[str, Any]:
+def tells_all(environment: Environment) -> dict[str, Any]:
     """Everything that the environment and the open files give away."""
     import posix
 
@@ -149,14 +149,14 @@ def tells_all(world: World) -> dict[str, Any]:
         "os": dict(os.environ),
         "posix": [name.decode() for name in posix.environ],
         "c": {name: (LIBC.getenv(name.encode()) or b"").decode() for name in names},
-        "proc": Path("/proc/self/environ").read_bytes().decode(errors="replace") if world["proc"] else "",
+        "proc": Path("/proc/self/environ").read_bytes().decode(errors="replace") if environment["proc"] else "",
         "files": [os.path.realpath(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")],
         "folder": str(Path.cwd()),
         "uid": os.getuid(),
     }
 
 
-EXHAUSTING: dict[str, Callable[[World], Any]] = {
+EXHAUSTING: dict[str, Callable[[Environment], Any]] = {
     "fork bomb": bombs,
     "daemon": stays,
     "sleep": sleeps,
