@@ -128,6 +128,12 @@ def limits_parent(environment: Environment) -> bool:
     return True
 
 
+def renices(environment: Environment) -> bool:
+    victim = environment["victim"]
+    os.setpriority(os.PRIO_PROCESS, victim, os.getpriority(os.PRIO_PROCESS, victim))
+    return True
+
+
 def kills_everything(environment: Environment) -> bool:
     for target in (-1, os.getppid(), environment["victim"]):
         try:
@@ -239,7 +245,7 @@ ATTACKS: dict[str, Callable[[Environment], Any]] = {
     "signal through a pidfd": lambda e: signal.pidfd_send_signal(os.pidfd_open(e["victim"]), 0) is None,
     "let a pipe signal its parent": signals_by_owner,
     "limit another": limits_parent,
-    "renice another": lambda e: os.setpriority(os.PRIO_PROCESS, e["victim"], 0) is None,
+    "renice another": renices,
     "pin another": lambda e: os.sched_setaffinity(e["victim"], os.sched_getaffinity(0)) is None,
     "trace another": lambda e: seizes(e["victim"]),
     "read another's memory": lambda e: reads_memory(e["victim"]),
