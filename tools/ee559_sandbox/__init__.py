@@ -1,24 +1,7 @@
 """Run code that nobody vouches for: what it may read, write, use and leave behind.
 
-README.md shows this API at work, and SECURITY.md says what it promises. A caller starts a server, which forks a child
-for each piece of code; the child confines itself, for ever, and then runs the code in the same process::
-
-    confinement = probe()                                            # in the caller
-    with cgroup_home(confinement) as confinement:
-        command = server_command(confinement, argv, scratch_root, default_readable())
-        server = subprocess.Popen(command, env=server_environment(scratch_root), pass_fds=pipes)
-
-    prepare_server()                                                 # in the server, once
-    scratch = make_scratch(scratch_root)
-    with Cgroup(confinement, limits) as group:
-        child = os.fork()
-        if child == 0:                                               # in the child
-            group.add(os.getpid())
-            confine(confinement, scratch, readable, limits, keep_fds=pipes)
-            ...                                                      # the code, then os._exit()
-        ...                                                          # wait for its end, or for the wall clock
-        ended = kill_process_tree(child, group)
-    remove_scratch(scratch)
+A caller starts a server, which forks a child for each piece of code; the child confines itself, for ever, and then runs
+the code in the same process. README.md shows that at work, and SECURITY.md says what it promises.
 """
 
 from ee559_sandbox.bubblewrap import server_command
