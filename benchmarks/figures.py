@@ -1,4 +1,4 @@
-"""Time each living figure from an input to its picture, in Chromium, beside no change in the same page.
+"""Time each interactive figure from an input to its picture, in Chromium, beside no change in the same page.
 
 Run: python benchmarks/figures.py. Exits with 1 if a figure takes over 16 ms, which is one picture of a screen's sixty a
 second.
@@ -14,10 +14,10 @@ from pathlib import Path
 import torch
 from ee559 import Net, batch_vs_loop, load_mnist
 from ee559.figures.alt import Picture
-from ee559.figures.living import (
+from ee559.figures.interactive import (
     BatchAgainstLoop,
     FilterOnDigits,
-    LivingFigure,
+    InteractiveFigure,
     Losses,
     Registration,
     ThroughTheNetwork,
@@ -32,7 +32,7 @@ LIMIT = 16.0
 STILL = Picture("", "")
 # From one state to another: what the reader changes, and that the picture has to follow.
 TIME = """async ([key, values, times]) => {
-  const { model } = document.querySelector(".living-figure");
+  const { model } = document.querySelector(".interactive-figure");
   const took = [];
   for (let k = 0; k < times; k += 1) {
     await new Promise(requestAnimationFrame);
@@ -45,7 +45,7 @@ TIME = """async ([key, values, times]) => {
 }"""
 
 
-def figures() -> list[tuple[LivingFigure, str, list[object]]]:
+def figures() -> list[tuple[InteractiveFigure, str, list[object]]]:
     """Make each figure, with a change that draws as much as it can."""
     data = load_mnist("tiny", normalize=False)
     images, labels = data.train_input[:10].float(), data.train_target[:10]
@@ -69,7 +69,7 @@ def milliseconds(page: Page, key: str, values: list[object]) -> float:
 
 def main() -> int:
     """Print a line for each figure."""
-    slowest, model = 0.0, (SITE_SOURCES / "_static" / "living-figures.js").read_text(encoding="utf-8")
+    slowest, model = 0.0, (SITE_SOURCES / "_static" / "interactive-figures.js").read_text(encoding="utf-8")
     print("medians of 60, in ms    change   nothing changed")
     with chromium() as browser, tempfile.TemporaryDirectory() as folder:
         for figure, key, values in figures():

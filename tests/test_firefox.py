@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ee559.figures.living import FIGURES, LivingFigure
+from ee559.figures.interactive import FIGURES, InteractiveFigure
 from firefox import ARROW_RIGHT, ENTER, Firefox, firefox
 from machine import FIREFOX
 
 pytestmark = pytest.mark.needs(FIREFOX)
-ALL_LIVE = "[...document.querySelectorAll('.living-figure')].every(figure => figure.classList.contains('live'))"
+ALL_LIVE = "[...document.querySelectorAll('.interactive-figure')].every(figure => figure.classList.contains('live'))"
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_no_page_complains_or_asks_another_place(built_site: Path, origin: str, 
 
 @pytest.mark.parametrize("kind", FIGURES)
 def test_a_key_moves_each_figure_and_the_address_keeps_it(
-    kind: type[LivingFigure], built_site: Path, origin: str, tab: Firefox
+    kind: type[InteractiveFigure], built_site: Path, origin: str, tab: Firefox
 ) -> None:
     mark = f'data-figure="{kind.module}"'
     lecture = next(path for path in sorted(built_site.glob("lectures/*.html")) if mark in path.read_text("utf-8"))
@@ -47,7 +47,7 @@ def test_a_key_moves_each_figure_and_the_address_keeps_it(
     tab.wait_until(figure)
     said = tab.value(f"{figure}.querySelector('.says').innerText")
     assert said
-    tab.value(f"{figure}.querySelector('.living input[type=range], .living input[type=checkbox]').focus()")
+    tab.value(f"{figure}.querySelector('.interactive input[type=range], .interactive input[type=checkbox]').focus()")
     tab.press(" " if tab.value("document.activeElement.type") == "checkbox" else ARROW_RIGHT)
     tab.wait_until(f"{figure}.querySelector('.says').innerText !== {json.dumps(said)}")
     tab.wait_until(f"location.href.includes('{kind.module}.')")

@@ -33,11 +33,11 @@ def test_answers_are_folded_until_the_keyboard_opens_them(browser: Browser) -> N
         expect(answer).to_have_attribute("open", "")
 
 
-def test_living_figure_moves_in_jupyterlab_and_python_sees_its_state(browser: Browser, tmp_path: Path) -> None:
+def test_interactive_figure_moves_in_jupyterlab_and_python_sees_its_state(browser: Browser, tmp_path: Path) -> None:
     notebook = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "ee559", "display_name": "EE-559 (Python)"}})
     notebook.cells = [
         nbformat.v4.new_code_cell(
-            "from ee559.figures.alt import Picture\nfrom ee559.figures.living import Windows\n"
+            "from ee559.figures.alt import Picture\nfrom ee559.figures.interactive import Windows\n"
             "shown = Windows(Picture('still', 'still'))\nshown",
             id="figure",
         ),
@@ -47,9 +47,9 @@ def test_living_figure_moves_in_jupyterlab_and_python_sees_its_state(browser: Br
     with jupyterlab(tmp_path) as lab:
         page = browser.new_page(viewport={"width": 1400, "height": 2000})
         run_all_cells(page, lab, "figure.ipynb")
-        expect(page.locator(".living .says")).to_contain_text("output[0, 0] = ")
-        page.locator(".living").get_by_label("Stride").press("ArrowRight")
-        expect(page.locator(".living")).to_contain_text("/ 2⌋ + 1 = 2")
+        expect(page.locator(".interactive .says")).to_contain_text("output[0, 0] = ")
+        page.locator(".interactive").get_by_label("Stride").press("ArrowRight")
+        expect(page.locator(".interactive")).to_contain_text("/ 2⌋ + 1 = 2")
         state = page.locator(".jp-CodeCell").last
         state.locator(".cm-content").click()
         until = time.monotonic() + 120  # the figure's state has a way of its own into the kernel, and may come later

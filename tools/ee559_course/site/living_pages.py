@@ -1,4 +1,4 @@
-"""A Sphinx extension: pages with a living figure, and no others, load its script."""
+"""A Sphinx extension: pages with an interactive figure, and no others, load its script."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
 
 FOLDER = "figures"
-PAGE_MODEL = "living-figures.js"
+PAGE_MODEL = "interactive-figures.js"
 
 
 def write_scripts(app: Sphinx) -> None:
@@ -19,7 +19,7 @@ def write_scripts(app: Sphinx) -> None:
     folder = Path(app.outdir) / "_static" / FOLDER
     if folder.exists():
         return
-    from ee559.figures.living import FIGURES, page_script  # torch, which comes with it, takes seconds to import
+    from ee559.figures.interactive import FIGURES, page_script  # torch, which comes with it, takes seconds to import
 
     folder.mkdir(parents=True)
     for figure in FIGURES:

@@ -1,1 +1,1 @@
-"""The living and still figures of the lectures, a module for each subject."""
+"""The interactive and still figures of the lectures, a module for each subject."""

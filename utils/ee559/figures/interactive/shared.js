@@ -1,4 +1,4 @@
-// What all living figures share: elements, controls that follow the model, colours, pictures of values.
+// What all interactive figures share: elements, controls that follow the model, colours, pictures of values.
 // A figure's source is put after this text, so that each is one module with no imports.
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -31,43 +31,43 @@ function set(target, attributes) {
 }
 
 const STYLE = `
-.living { color: var(--pst-color-text-base, var(--jp-content-font-color1, #1b1b1b)); line-height: 1.45;
+.interactive { color: var(--pst-color-text-base, var(--jp-content-font-color1, #1b1b1b)); line-height: 1.45;
   --line: var(--pst-color-border, var(--jp-border-color1, #8a8a8a)); --orange: #b35806; --purple: #54278f;
   max-width: 46rem; font-size: 0.95rem; }
-html[data-theme="dark"] .living, [data-jp-theme-light="false"] .living { --orange: #f0a25b; --purple: #b39ddb; }
-.living .controls { display: flex; flex-wrap: wrap; gap: 0.3rem 1.1rem; align-items: end; margin: 0.3rem 0 0.6rem; }
-.living label { display: inline-flex; flex-direction: column; min-width: 7.5rem; }
-.living label.inline { flex-direction: row; align-items: center; gap: 0.4rem; min-width: 0; min-height: 2rem; }
-.living input[type="range"] { width: 8rem; accent-color: ${PURPLE}; min-height: 1.6rem; }
-.living select, .living button, .living input[type="number"] { font: inherit; color: inherit; min-height: 2rem;
+html[data-theme="dark"] .interactive, [data-jp-theme-light="false"] .interactive { --orange: #f0a25b; --purple: #b39ddb; }
+.interactive .controls { display: flex; flex-wrap: wrap; gap: 0.3rem 1.1rem; align-items: end; margin: 0.3rem 0 0.6rem; }
+.interactive label { display: inline-flex; flex-direction: column; min-width: 7.5rem; }
+.interactive label.inline { flex-direction: row; align-items: center; gap: 0.4rem; min-width: 0; min-height: 2rem; }
+.interactive input[type="range"] { width: 8rem; accent-color: ${PURPLE}; min-height: 1.6rem; }
+.interactive select, .interactive button, .interactive input[type="number"] { font: inherit; color: inherit; min-height: 2rem;
   background: var(--pst-color-surface, var(--jp-layout-color2, #f2f2f2)); border: 1px solid var(--line);
   border-radius: 0.3rem; padding: 0.1rem 0.6rem; box-sizing: border-box; }
-.living input[type="number"] { width: 4.4rem; padding: 0.1rem 0.3rem; }
-.living :focus-visible { outline: 3px solid #3b7ddd; outline-offset: 2px; }
-.living .scroll { overflow-x: auto; }
-.living .pictures { display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start; }
-.living .pictures > div { max-width: 100%; }
-.living svg { max-width: 100%; height: auto; display: block; }
-.living svg text { font-family: inherit; }
-.living .ink { fill: currentColor; }
-.living canvas { image-rendering: pixelated; border: 1px solid #767676; background: #fff; touch-action: none; max-width: 100%; }
-.living table { border-collapse: collapse; margin: 0.4rem 0; display: table; }
-.living th, .living td { border: 1px solid var(--line); padding: 0.15rem 0.5rem; text-align: right; }
-.living th:first-child, .living td:first-child { text-align: left; }
-.living .name { font-weight: 600; margin: 0 0 0.2rem; }
-.living .says { min-height: 1.5em; margin: 0.5rem 0 0; }
-.living code { white-space: nowrap; color: inherit; background: none; }
-.living :is(label, table) code { white-space: normal; overflow-wrap: normal; }
-@media print { .living .controls { display: none; } }
+.interactive input[type="number"] { width: 4.4rem; padding: 0.1rem 0.3rem; }
+.interactive :focus-visible { outline: 3px solid #3b7ddd; outline-offset: 2px; }
+.interactive .scroll { overflow-x: auto; }
+.interactive .pictures { display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start; }
+.interactive .pictures > div { max-width: 100%; }
+.interactive svg { max-width: 100%; height: auto; display: block; }
+.interactive svg text { font-family: inherit; }
+.interactive .ink { fill: currentColor; }
+.interactive canvas { image-rendering: pixelated; border: 1px solid #767676; background: #fff; touch-action: none; max-width: 100%; }
+.interactive table { border-collapse: collapse; margin: 0.4rem 0; display: table; }
+.interactive th, .interactive td { border: 1px solid var(--line); padding: 0.15rem 0.5rem; text-align: right; }
+.interactive th:first-child, .interactive td:first-child { text-align: left; }
+.interactive .name { font-weight: 600; margin: 0 0 0.2rem; }
+.interactive .says { min-height: 1.5em; margin: 0.5rem 0 0; }
+.interactive code { white-space: nowrap; color: inherit; background: none; }
+.interactive :is(label, table) code { white-space: normal; overflow-wrap: normal; }
+@media print { .interactive .controls { display: none; } }
 `;
 
 // Start a figure in `el`: its styles, a title for screen readers, and a sentence that they read when it changes.
 function begin(el, title) {
   figures += 1;
   const says = element("p", { class: "says", "aria-live": "polite" });
-  const root = element("div", { class: "living", role: "group", "aria-label": title }, element("style", {}, STYLE));
+  const root = element("div", { class: "interactive", role: "group", "aria-label": title }, element("style", {}, STYLE));
   el.replaceChildren(root);
-  return { root, says, id: `living-${figures}` };
+  return { root, says, id: `interactive-${figures}` };
 }
 
 function put(model, name, value) {

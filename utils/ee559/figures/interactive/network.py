@@ -9,13 +9,13 @@ from torch.nn import functional as F
 from traitlets import Dict, Int, List, Unicode
 
 from ee559.figures.alt import Picture
-from ee559.figures.living.living_figure import LivingFigure, module_source
+from ee559.figures.interactive.figure import InteractiveFigure, module_source
 from ee559.network import Net
 
 SHOWN_CHANNELS = 8
 
 
-class ThroughTheNetwork(LivingFigure):
+class ThroughTheNetwork(InteractiveFigure):
     """Change the network's sizes and see the lecture's table change; look at each step's activations.
 
     Source: slides F3 and F4.

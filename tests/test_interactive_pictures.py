@@ -1,12 +1,12 @@
-"""Screenshots of the living figures' key states show what torch computes."""
+"""Screenshots of the interactive figures' key states show what torch computes."""
 
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 import torch
-from ee559.figures.living import FilterOnDigits, Losses, Windows
-from living_pages import STILL, figure, write_page
+from ee559.figures.interactive import FilterOnDigits, Losses, Windows
+from interactive_pages import STILL, figure, write_page
 from PIL import Image
 from playwright.sync_api import Locator, Page
 from torch.nn import functional as F

@@ -1,4 +1,4 @@
-"""Pages with one living figure, as the site has them, for the tests that open them in a browser."""
+"""Pages with one interactive figure, as the site has them, for the tests that open them in a browser."""
 
 import json
 from html import escape
@@ -8,15 +8,21 @@ from typing import Any
 import torch
 from ee559 import Net
 from ee559.figures.alt import Picture
-from ee559.figures.living import BatchAgainstLoop, FilterOnDigits, LivingFigure, ThroughTheNetwork, page_script
+from ee559.figures.interactive import (
+    BatchAgainstLoop,
+    FilterOnDigits,
+    InteractiveFigure,
+    ThroughTheNetwork,
+    page_script,
+)
 from ee559.timing import batch_vs_loop
 from playwright.sync_api import Page
 
-PAGE_MODEL = Path(__file__).resolve().parents[1] / "site" / "_static" / "living-figures.js"
+PAGE_MODEL = Path(__file__).resolve().parents[1] / "site" / "_static" / "interactive-figures.js"
 STILL = Picture('<img src="data:," alt="as it begins">', "as it begins")
 
 
-def figure(kind: type[LivingFigure]) -> LivingFigure:
+def figure(kind: type[InteractiveFigure]) -> InteractiveFigure:
     torch.manual_seed(0)
     images, labels = torch.randint(256, (3, 1, 28, 28)).float(), torch.tensor([3, 1, 4])
     if kind is FilterOnDigits:
@@ -29,10 +35,10 @@ def figure(kind: type[LivingFigure]) -> LivingFigure:
     return kind(STILL)
 
 
-def write_page(folder: Path, shown: LivingFigure) -> str:
+def write_page(folder: Path, shown: InteractiveFigure) -> str:
     """Write a page as the site has it, to be opened as a file; return its address."""
     scripts = f"<script>{page_script(shown.module)}</script><script>{PAGE_MODEL.read_text(encoding='utf-8')}</script>"
-    style = "<style>.living-figure.live > .still { display: none }</style>"
+    style = "<style>.interactive-figure.live > .still { display: none }</style>"
     page = (
         f"<!doctype html><html lang=en><title>{escape(shown.module)}</title>{style}<body>{shown.page_html()}{scripts}"
     )
@@ -54,4 +60,4 @@ def compute(page: Page, name: str, function: str, *arguments: Any) -> Any:
 
 
 def state(page: Page, key: str) -> Any:
-    return page.evaluate("key => document.querySelector('.living-figure').model.get(key)", key)
+    return page.evaluate("key => document.querySelector('.interactive-figure').model.get(key)", key)

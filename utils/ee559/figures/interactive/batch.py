@@ -6,11 +6,11 @@ from typing import Any
 from traitlets import Dict, Int, List, Unicode
 
 from ee559.figures.alt import Picture
-from ee559.figures.living.living_figure import LivingFigure, module_source
+from ee559.figures.interactive.figure import InteractiveFigure, module_source
 from ee559.timing import BatchVsLoop
 
 
-class BatchAgainstLoop(LivingFigure):
+class BatchAgainstLoop(InteractiveFigure):
     """Compare measured times of a batch and of a loop over its samples.
 
     Source: slides H1 to H6.

@@ -2,10 +2,10 @@
 
 from traitlets import List, Unicode
 
-from ee559.figures.living.living_figure import LivingFigure, module_source
+from ee559.figures.interactive.figure import InteractiveFigure, module_source
 
 
-class Registration(LivingFigure):
+class Registration(InteractiveFigure):
     """Choose lines of a module, and see what parameters(), state_dict() and .to() find.
 
     Source: slides G1 to G5.

@@ -2,10 +2,10 @@
 
 from traitlets import Bool, Float, Int, List
 
-from ee559.figures.living.living_figure import LivingFigure, module_source
+from ee559.figures.interactive.figure import InteractiveFigure, module_source
 
 
-class Losses(LivingFigure):
+class Losses(InteractiveFigure):
     """Move five outputs against the one-hot target of a label.
 
     Source: slides E1 to E5.

@@ -1,4 +1,4 @@
-"""What all living figures share: their module, their state, and what a page without a kernel holds of them."""
+"""What all interactive figures share: their module, their state, and what a page without a kernel holds of them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def page_script(name: str) -> str:
     return f"(window.ee559Figures ??= {{}}).{name} = (() => {{\n{body}}})();\n"
 
 
-class LivingFigure(anywidget.AnyWidget):
+class InteractiveFigure(anywidget.AnyWidget):
     """A figure that the reader changes; where no kernel is, the page's own script brings it to life.
 
     Attributes:
@@ -68,6 +68,6 @@ class LivingFigure(anywidget.AnyWidget):
         state = escape(dumps({name: getattr(self, name) for name in self.state}), quote=True)
         data = escape(dumps({name: getattr(self, name) for name in self.data}), quote=True)
         return (
-            f'<div class="living-figure" data-figure="{self.module}" data-state="{state}" data-values="{data}">'
+            f'<div class="interactive-figure" data-figure="{self.module}" data-state="{state}" data-values="{data}">'
             f'<div class="still">{self.still.html}</div></div>'
         )

@@ -2,10 +2,10 @@
 
 from traitlets import Bool, Enum, Int
 
-from ee559.figures.living.living_figure import LivingFigure, module_source
+from ee559.figures.interactive.figure import InteractiveFigure, module_source
 
 
-class Windows(LivingFigure):
+class Windows(InteractiveFigure):
     """Step a window over a square input, with the sum of each output and the formula of its size.
 
     Source: slides B1 to B4.

@@ -1,4 +1,4 @@
-"""The living figures: they compute what torch computes, and are driven by keyboard and touch in a real browser."""
+"""The interactive figures: they compute what torch computes, and are driven by keyboard and touch in a real browser."""
 
 import random
 from pathlib import Path
@@ -7,17 +7,17 @@ from typing import Literal
 import pytest
 import torch
 from ee559 import one_hot_targets
-from ee559.figures.living import (
+from ee559.figures.interactive import (
     FIGURES,
     BatchAgainstLoop,
     FilterOnDigits,
-    LivingFigure,
+    InteractiveFigure,
     Losses,
     Registration,
     ThroughTheNetwork,
     Windows,
 )
-from living_pages import compute, figure, open_with_clock_stopped, state, write_page
+from interactive_pages import compute, figure, open_with_clock_stopped, state, write_page
 from playwright.sync_api import Browser, Page, expect
 from torch import nn
 from torch.nn import functional as F
@@ -25,13 +25,13 @@ from torch.nn import functional as F
 
 @pytest.mark.parametrize("kind", FIGURES)
 def test_figure_comes_to_life_and_its_state_is_in_the_address(
-    kind: type[LivingFigure], page: Page, tmp_path: Path
+    kind: type[InteractiveFigure], page: Page, tmp_path: Path
 ) -> None:
     address = write_page(tmp_path, figure(kind))
     page.goto(address)
-    expect(page.locator(".living-figure.live .says")).not_to_be_empty()
+    expect(page.locator(".interactive-figure.live .says")).not_to_be_empty()
     expect(page.locator(".still")).to_be_hidden()
-    control = page.locator(".living input[type=range], .living input[type=checkbox]").first
+    control = page.locator(".interactive input[type=range], .interactive input[type=checkbox]").first
     control.focus()
     page.keyboard.press("Space" if control.get_attribute("type") == "checkbox" else "ArrowRight")
     address = page.evaluate("location.href")
@@ -42,10 +42,10 @@ def test_figure_comes_to_life_and_its_state_is_in_the_address(
 
 
 @pytest.mark.parametrize("kind", FIGURES)
-def test_figure_is_moved_by_touch(kind: type[LivingFigure], page: Page, tmp_path: Path) -> None:
+def test_figure_is_moved_by_touch(kind: type[InteractiveFigure], page: Page, tmp_path: Path) -> None:
     page.goto(write_page(tmp_path, figure(kind)))
     said = page.locator(".says").inner_text()
-    box = page.locator(".living input[type=range], .living input[type=checkbox]").first.bounding_box()
+    box = page.locator(".interactive input[type=range], .interactive input[type=checkbox]").first.bounding_box()
     assert box is not None
     page.touchscreen.tap(box["x"] + 0.8 * box["width"], box["y"] + 0.5 * box["height"])
     expect(page.locator(".says")).not_to_have_text(said, use_inner_text=True)
@@ -53,7 +53,7 @@ def test_figure_is_moved_by_touch(kind: type[LivingFigure], page: Page, tmp_path
 
 @pytest.mark.parametrize("kind", FIGURES)
 def test_without_javascript_there_is_a_still_picture_with_alt_text(
-    kind: type[LivingFigure], browser: Browser, tmp_path: Path
+    kind: type[InteractiveFigure], browser: Browser, tmp_path: Path
 ) -> None:
     page = browser.new_context(java_script_enabled=False).new_page()
     page.goto(write_page(tmp_path, figure(kind)))
@@ -62,7 +62,9 @@ def test_without_javascript_there_is_a_still_picture_with_alt_text(
 
 
 @pytest.mark.parametrize("kind", FIGURES)
-def test_notebook_shows_the_widget_and_holds_the_page_for_readers_without_a_kernel(kind: type[LivingFigure]) -> None:
+def test_notebook_shows_the_widget_and_holds_the_page_for_readers_without_a_kernel(
+    kind: type[InteractiveFigure],
+) -> None:
     bundle, _ = figure(kind)._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert f'data-figure="{kind.module}"' in bundle["text/html"]
@@ -167,7 +169,7 @@ def test_network_table_is_torchs(page: Page, tmp_path: Path) -> None:
         counts = {row[0]: row[2] for row in actual["rows"]}
         for name, layer in zip(("conv1", "conv2", "fc1", "fc2"), layers, strict=True):
             assert counts[name] == sum(parameter.numel() for parameter in layer.parameters())
-    defaults = page.evaluate("document.querySelector('.living-figure').model.defaults")
+    defaults = page.evaluate("document.querySelector('.interactive-figure').model.defaults")
     lecture = compute(page, "network", "table", defaults)
     assert sum(row[2] for row in lecture["rows"]) == 105_506
 
@@ -290,14 +292,14 @@ def test_outputs_step_downhill_to_the_target(page: Page, tmp_path: Path) -> None
     expect(page.locator(".says")).to_contain_text("class 0 wins: right")
     assert state(page, "output") == pytest.approx([1, -1, -1, -1, -1], abs=0.05)
     page.get_by_label("the broadcasting trap").check()
-    expect(page.locator(".living table td")).to_have_count(25)
+    expect(page.locator(".interactive table td")).to_have_count(25)
 
 
 def test_a_step_of_the_network_is_chosen_by_keyboard(page: Page, tmp_path: Path) -> None:
     page.goto(write_page(tmp_path, figure(ThroughTheNetwork)))
-    expect(page.locator(".living canvas")).to_have_count(8)
+    expect(page.locator(".interactive canvas")).to_have_count(8)
     page.get_by_role("button", name="fc1").press("Enter")
-    expect(page.locator(".living canvas")).to_have_count(1)
+    expect(page.locator(".interactive canvas")).to_have_count(1)
     expect(page.locator(".says")).to_contain_text("105,506 parameters")
     page.get_by_label("Hidden units").press("ArrowRight")
     expect(page.locator(".says")).not_to_contain_text("the lecture's network")

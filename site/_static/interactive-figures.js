@@ -1,4 +1,4 @@
-// Brings the living figures of a page to life without a kernel: a small model for each, its state in the address.
+// Brings the interactive figures of a page to life without a kernel: a small model for each, its state in the address.
 // window.ee559Figures holds the figures' modules; `ee559 site` writes a script for each from the package's source.
 
 class PageModel {
@@ -60,7 +60,7 @@ function readAs(value, written) {
   }
 }
 
-for (const place of document.querySelectorAll(".living-figure")) {
+for (const place of document.querySelectorAll(".interactive-figure")) {
   const figure = window.ee559Figures?.[place.dataset.figure];
   if (figure === undefined) continue;
   const { state, values } = place.dataset;

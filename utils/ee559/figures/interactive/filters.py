@@ -7,12 +7,12 @@ from torch import Tensor
 from traitlets import Float, Int, List, Unicode
 
 from ee559.figures.alt import Picture
-from ee559.figures.living.living_figure import LivingFigure, module_source
+from ee559.figures.interactive.figure import InteractiveFigure, module_source
 
 OUTLINE = [0.0, -1.0, 0.0, -1.0, 4.0, -1.0, 0.0, -1.0, 0.0]
 
 
-class FilterOnDigits(LivingFigure):
+class FilterOnDigits(InteractiveFigure):
     """Edit a filter, and see at once what it answers to a digit.
 
     Source: slides D4 to D8.
