@@ -13,7 +13,6 @@ from pathlib import Path
 
 import torch
 from ee559 import Net, batch_vs_loop, load_mnist
-from ee559.figures.alt import Picture
 from ee559.figures.interactive import (
     BatchAgainstLoop,
     FilterOnDigits,
@@ -24,6 +23,7 @@ from ee559.figures.interactive import (
     Windows,
     page_script,
 )
+from ee559.pictures import Picture
 from ee559_course.browser import chromium
 from ee559_course.paths import SITE_SOURCES
 from playwright.sync_api import Page

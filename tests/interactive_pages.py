@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from ee559 import Net
-from ee559.figures.alt import Picture
 from ee559.figures.interactive import (
     BatchAgainstLoop,
     FilterOnDigits,
@@ -15,6 +14,7 @@ from ee559.figures.interactive import (
     ThroughTheNetwork,
     page_script,
 )
+from ee559.pictures import Picture
 from ee559.timing import batch_vs_loop
 from playwright.sync_api import Page
 

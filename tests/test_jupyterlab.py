@@ -37,7 +37,7 @@ def test_interactive_figure_moves_in_jupyterlab_and_python_sees_its_state(browse
     notebook = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "ee559", "display_name": "EE-559 (Python)"}})
     notebook.cells = [
         nbformat.v4.new_code_cell(
-            "from ee559.figures.alt import Picture\nfrom ee559.figures.interactive import Windows\n"
+            "from ee559.pictures import Picture\nfrom ee559.figures.interactive import Windows\n"
             "shown = Windows(Picture('still', 'still'))\nshown",
             id="figure",
         ),

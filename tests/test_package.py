@@ -1,10 +1,46 @@
 """The package is what notebooks import: light, quiet, and never called utils."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
 
 import ee559
+import pytest
+
+PACKAGE = Path(ee559.__file__).parent
+OUTER = ("ee559.doctor", "ee559.figures", "ee559.practicals")
+"""What needs the core, and what the core does without."""
+
+
+def core_files() -> list[Path]:
+    """List the sources of the core: all but those of the outer modules and packages."""
+    outer = tuple(name.removeprefix("ee559.") for name in OUTER)
+    return [path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).with_suffix("").parts[0] not in outer]
+
+
+def imported_by(path: Path) -> set[str]:
+    """Name every module that a source imports, in functions too, and what it takes from each."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", core_files(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_core_module_names_no_outer_one(path: Path) -> None:
+    assert [name for name in imported_by(path) if f"{name}.".startswith(tuple(f"{outer}." for outer in OUTER))] == []
+
+
+def test_importing_the_whole_core_loads_no_outer_module() -> None:
+    modules = [".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts) for path in core_files()]
+    code = f"import sys, {', '.join(modules)}; print(*[name for name in sys.modules if name.startswith({OUTER})])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
 
 
 def test_all_public_names_are_there_and_documented() -> None:

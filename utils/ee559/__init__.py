@@ -2,11 +2,11 @@
 
 from ee559.checks import check_answer, check_function
 from ee559.counting import ParameterCount, count_parameters
-from ee559.figures.alt import show_figure
 from ee559.images import save_2d_tensor_as_image, show_2d_tensors_as_images
 from ee559.layers import LayerTable, layer_table
 from ee559.mnist import Mnist, load_mnist
 from ee559.network import Net
+from ee559.pictures import show_figure
 from ee559.targets import one_hot_targets
 from ee559.timing import BatchVsLoop, Timings, batch_vs_loop, plot_batch_vs_loop, timing
 from ee559.training import compute_nb_errors, select_device, train_model

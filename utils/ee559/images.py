@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ee559.figures.alt import Picture, picture_row
+from ee559.pictures import Picture, picture_row
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -112,7 +112,6 @@ def bank_problems(practical: Practical, answer: Answer, repeats: int = 1) -> lis
 def _import_what_notebooks_import() -> None:
     """Import and load once, before the fork, what would take each child seconds of its own."""
     importlib.import_module("matplotlib.pyplot")
-    importlib.import_module("ee559.figures.alt")
     load_mnist("tiny")
 
 

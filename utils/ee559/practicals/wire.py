@@ -5,13 +5,14 @@ equal to everything arrives as a `Foreign`, a name and no more.
 """
 
 import base64
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from ee559.checks import Foreign as Foreign
 
 DTYPES = {
     str(dtype).removeprefix("torch."): dtype
@@ -35,17 +36,6 @@ MAX_DEPTH, MAX_TEXT, MAX_NAME, MAX_INT = 20, 10_000, 100, 2**63
 
 class WireError(ValueError):
     """Something arrived that `pack` does not write."""
-
-
-@dataclass(frozen=True)
-class Foreign:
-    """What stands for a value of a type that does not cross.
-
-    Attributes:
-        name: its type's name, such as ``ndarray``.
-    """
-
-    name: str
 
 
 def pack(value: object) -> Any:

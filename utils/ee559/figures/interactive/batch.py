@@ -5,8 +5,8 @@ from typing import Any
 
 from traitlets import Dict, Int, List, Unicode
 
-from ee559.figures.alt import Picture
 from ee559.figures.interactive.figure import InteractiveFigure, module_source
+from ee559.pictures import Picture
 from ee559.timing import BatchVsLoop
 
 

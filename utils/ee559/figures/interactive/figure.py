@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import anywidget
 
-from ee559.figures.alt import Picture
+from ee559.pictures import Picture
 
 
 @cache

@@ -6,8 +6,8 @@ from typing import Any
 from torch import Tensor
 from traitlets import Float, Int, List, Unicode
 
-from ee559.figures.alt import Picture
 from ee559.figures.interactive.figure import InteractiveFigure, module_source
+from ee559.pictures import Picture
 
 OUTLINE = [0.0, -1.0, 0.0, -1.0, 4.0, -1.0, 0.0, -1.0, 0.0]
 

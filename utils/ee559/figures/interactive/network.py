@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from traitlets import Dict, Int, List, Unicode
 
-from ee559.figures.alt import Picture
 from ee559.figures.interactive.figure import InteractiveFigure, module_source
 from ee559.network import Net
+from ee559.pictures import Picture
 
 SHOWN_CHANNELS = 8
 
