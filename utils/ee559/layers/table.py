@@ -8,9 +8,7 @@ from html import escape
 import torch
 from torch import Tensor, nn
 
-from ee559.counting import count_parameters
-from ee559.layer_formulas import with_value
-from ee559.layer_recorder import LayerRow, recording
+from ee559.layers.recorder import LayerRow, recording
 
 COLUMNS = ("operation", "output", "parameters", "products")
 
@@ -21,7 +19,11 @@ class LayerTable:
 
     input_shapes: tuple[tuple[int, ...], ...]
     rows: tuple[LayerRow, ...]
-    total_parameters: int
+
+    @property
+    def total_parameters(self) -> int:
+        """Parameters of the module, each counted once, as count_parameters does."""
+        return sum(row.parameters for row in self.rows)
 
     @property
     def total_products(self) -> int:
@@ -30,15 +32,15 @@ class LayerTable:
 
     def cells(self) -> list[tuple[str, str, str, str]]:
         """Return the table as text, row by row: operation, shape, parameters, products."""
-        inputs = ", ".join(_shape_text(shape) for shape in self.input_shapes)
+        inputs = ", ".join(map(_shape_text, self.input_shapes))
         return [
             ("input", inputs, "", ""),
             *(
                 (
                     row.operation,
                     _shape_text(row.shape),
-                    with_value(row.parameters_formula, row.parameters),
-                    with_value(row.products_formula, row.products),
+                    row.parameters_formula.equation(),
+                    row.products_formula.equation(),
                 )
                 for row in self.rows
             ),
@@ -93,10 +95,7 @@ def layer_table(module: nn.Module, *inputs: Tensor | Sequence[int]) -> LayerTabl
     samples = [_first_sample(value) if isinstance(value, Tensor) else _zeros(module, value) for value in inputs]
     with _left_as_it_was(module, samples), torch.no_grad(), recording(module) as rows:
         module(*samples)
-    total = count_parameters(module).total
-    if (rest := total - sum(row.parameters for row in rows)) > 0:
-        rows.append(LayerRow("parameters of no row above", (), rest, f"{rest}", 0, ""))
-    return LayerTable(tuple(tuple(sample.shape[1:]) for sample in samples), tuple(rows), total)
+    return LayerTable(tuple(tuple(sample.shape[1:]) for sample in samples), tuple(rows))
 
 
 def _shape_text(shape: Sequence[int]) -> str:

@@ -7,29 +7,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-PRODUCTS = {"matmul", "__matmul__", "__rmatmul__", "mm", "bmm", "addmm", "mv"}
+# Each product of matrices with the name and the place of its left factor.
+PRODUCTS = {
+    "addmm": ("mat1", 1),
+    "__rmatmul__": ("other", 1),
+    **dict.fromkeys(("matmul", "__matmul__", "mm", "bmm", "mv"), ("input", 0)),
+}
 SHAPES = {"view", "reshape", "flatten", "permute", "transpose", "squeeze", "unsqueeze", "t"}
 COMBINATIONS = {"cat", "stack", "add", "__add__", "__radd__", "mul", "__mul__", "__rmul__"}
 FUNCTIONAL = {name for name, value in vars(nn.functional).items() if name[0].islower() and callable(value)}
-# Functions written in C++ have no signature to look up.
-SIGNATURES = {
-    "linear": ("input", "weight", "bias"),
-    **dict.fromkeys(
-        ("conv1d", "conv2d", "conv3d"), ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
-    ),
-    "mv": ("input", "vec"),
-    "addmm": ("input", "mat1", "mat2"),
-    **dict.fromkeys(("mm", "bmm"), ("input", "mat2")),
-    **dict.fromkeys(("matmul", "__matmul__", "__rmatmul__"), ("input", "other")),
-}
-CONVOLUTION_DEFAULTS = {
-    "kernel_size": None,
-    "stride": 1,
-    "padding": 0,
-    "dilation": 1,
-    "groups": 1,
-    "padding_mode": "zeros",
-}
+WEIGHTED = ("linear", "conv1d", "conv2d", "conv3d")
+WEIGHTED_ARGUMENTS = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")  # C++ has no signatures
+WINDOW_DEFAULTS = {"kernel_size": None, "stride": 1, "padding": 0, "dilation": 1, "groups": 1, "padding_mode": "zeros"}
 
 
 def module_name(module: nn.Module) -> str:
@@ -37,7 +26,7 @@ def module_name(module: nn.Module) -> str:
     bias = "" if getattr(module, "bias", None) is not None else ", bias=False"
     if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
         sizes = f"{module.in_channels}, {module.out_channels}"
-        options = _options({name: getattr(module, name) for name in CONVOLUTION_DEFAULTS}, CONVOLUTION_DEFAULTS)
+        options = _options({name: getattr(module, name) for name in WINDOW_DEFAULTS}, WINDOW_DEFAULTS)
         return f"nn.{type(module).__name__}({sizes}, {options}{bias})"
     if isinstance(module, nn.Linear):
         return f"nn.{type(module).__name__}({module.in_features}, {module.out_features}{bias})"
@@ -60,15 +49,15 @@ def function_name(func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping
     return None
 
 
-def named_arguments(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the arguments of a function of SIGNATURES their names."""
-    return {**dict(zip(SIGNATURES[name], args, strict=False)), **kwargs}
+def weighted_arguments(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the arguments of a function of WEIGHTED their names."""
+    return {**dict(zip(WEIGHTED_ARGUMENTS, args, strict=False)), **kwargs}
 
 
 def _functional_options(func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
     """Write the options of a functional call that differ from their defaults."""
-    if func.__name__ in SIGNATURES:
-        return _options(named_arguments(func.__name__, args, kwargs), CONVOLUTION_DEFAULTS)
+    if func.__name__ in WEIGHTED:
+        return _options(weighted_arguments(args, kwargs), WINDOW_DEFAULTS)
     try:
         # max_pool2d and its like only dispatch; the function with the options has an underscore before its name.
         signature = inspect.signature(getattr(nn.functional, f"_{func.__name__}", func))
@@ -87,9 +76,7 @@ def _options(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
     kept = []
     for name, value in given.items():
         if not isinstance(value, Tensor) and value is not None and not name.startswith("_"):
-            size, default = (
-                _one_size(it) if name in CONVOLUTION_DEFAULTS else it for it in (value, defaults.get(name))
-            )
+            size, default = (_one_size(it) if name in WINDOW_DEFAULTS else it for it in (value, defaults.get(name)))
             if size != default:
                 kept.append(f"{name}={_plain(size)}")
     return ", ".join(kept)

@@ -1,6 +1,7 @@
 """Watch a module run and write a row of the layer table for each of its operations."""
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,15 +11,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.overrides import TorchFunctionMode
 
-from ee559.layer_formulas import (
-    convolution_products,
-    evaluate,
-    layer_parameters,
-    linear_products,
-    product,
-    recurrent_products,
-)
-from ee559.layer_names import PRODUCTS, function_name, module_name, named_arguments
+from ee559.layers.formulas import Formula, layer_parameters, layer_products, product, sum_of_sizes
+from ee559.layers.names import PRODUCTS, WEIGHTED, function_name, module_name, weighted_arguments
 
 if TYPE_CHECKING:
     from torch.utils.flop_counter import FlopCounterMode
@@ -26,19 +20,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One operation: what it is, the shape of its output for one sample, and its counts with their formulas."""
+    """One operation: what it is, the shape of its output for one sample, and the formulas of its counts."""
 
     operation: str
     shape: tuple[int, ...]
-    parameters: int
-    parameters_formula: str
-    products: int
-    products_formula: str
+    parameters_formula: Formula
+    products_formula: Formula
+
+    @property
+    def parameters(self) -> int:
+        """Parameters that no row above has counted."""
+        return self.parameters_formula.value
+
+    @property
+    def products(self) -> int:
+        """Products for one sample."""
+        return self.products_formula.value
 
 
 @contextmanager
 def recording(module: nn.Module) -> Iterator[list[LayerRow]]:
-    """Give a list that fills with rows while the module runs on a batch of one sample."""
+    """Give a list that fills with rows while the module runs on a batch of one sample.
+
+    Parameters that were not used have a row of their own in the end.
+    """
     from torch.utils.flop_counter import FlopCounterMode  # it imports triton
 
     with ExitStack() as stack:
@@ -48,6 +53,8 @@ def recording(module: nn.Module) -> Iterator[list[LayerRow]]:
         stack.callback(register_module_forward_hook(recorder.leave, always_call=True).remove)
         stack.enter_context(recorder)
         yield recorder.rows
+    if rest := sum(parameter.numel() for parameter in recorder.unused.values()):
+        recorder.rows.append(LayerRow("parameters of no row above", (), product([rest]), Formula()))
 
 
 class _Recorder(TorchFunctionMode):
@@ -79,18 +86,16 @@ class _Recorder(TorchFunctionMode):
         """Write the row of a module without submodules."""
         own = list(module.parameters())
         new = self.first_used(own)
-        weight = getattr(module, "weight", None)
-        formula, products = _sum_of_sizes(new), self.products_since(self.flops_before)
-        if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear) and isinstance(weight, Tensor):
-            write = linear_products if isinstance(module, nn.Linear) else convolution_products
-            products = write(weight.shape, output.shape)
+        parameters, products = sum_of_sizes(new), self.products_since(self.flops_before)
+        if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear):
+            products = layer_products(module.weight.shape, output.shape)
             if new and len(new) == len(own):
-                formula = layer_parameters(weight.shape, module.bias is not None)
+                parameters = layer_parameters(module.weight.shape, module.bias is not None)
         if isinstance(module, nn.RNNBase | nn.RNNCellBase):  # torch counts no products in its fused loops
-            weights = [p.shape for name, p in module.named_parameters() if name.startswith("weight")]
-            products = recurrent_products(weights, output.shape)
+            weights = sum_of_sizes(each for name, each in module.named_parameters() if name.startswith("weight"))
+            products = math.prod(output.shape[:-1]) * weights  # each step uses every weight once
         again = " (again)" if own and not new else ""
-        self.add(module_name(module) + again, output, formula, products)
+        self.add(module_name(module) + again, output, parameters, products)
 
     def __torch_function__(
         self, func: Callable[..., Any], types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -102,46 +107,43 @@ class _Recorder(TorchFunctionMode):
         flops_before = self.flops.get_total_flops()
         output = func(*args, **kwargs)
         products = self.products_since(flops_before)
-        operation = function_name(func, args, kwargs) or (func.__name__ if products else None)
+        operation = function_name(func, args, kwargs) or (func.__name__ if products.value else None)
         if operation and (tensor := _first_tensor(output)) is not None:
             given = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
             viewed = [value if value._base is None else value._base for value in given]  # of weight.t(), weight
             products = _function_products(func.__name__, args, kwargs, tensor) or products
-            self.add(operation, tensor, _sum_of_sizes(self.first_used(viewed)), products)
+            self.add(operation, tensor, sum_of_sizes(self.first_used(viewed)), products)
         return output
 
-    def add(self, operation: str, output: Tensor, parameters_formula: str, products_formula: str) -> None:
-        """Write a row; both counts are worked out from their formulas."""
-        shape = tuple(output.shape[1:] if output.dim() and output.size(0) == 1 else output.shape)
-        parameters, products = evaluate(parameters_formula), evaluate(products_formula)
-        self.rows.append(LayerRow(operation, shape, parameters, parameters_formula, products, products_formula))
+    def add(self, operation: str, output: Tensor, parameters: Formula, products: Formula) -> None:
+        """Write a row."""
+        self.rows.append(LayerRow(operation, _of_one_sample(output), parameters, products))
 
     def first_used(self, parameters: Sequence[Tensor]) -> list[Tensor]:
         """Return those that are parameters of the module and that no row has counted yet."""
         return [parameter for parameter in parameters if self.unused.pop(id(parameter), None) is not None]
 
-    def products_since(self, flops_before: int) -> str:
-        """Write what torch counts, for operations that have no formula here, such as einsum or attention."""
+    def products_since(self, flops_before: int) -> Formula:
+        """Return what torch counts, for operations that have no formula here, such as einsum or attention."""
         products = (self.flops.get_total_flops() - flops_before) // 2
-        return f"{products}" if products else ""
+        return product([products]) if products else Formula()
 
 
-def _function_products(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor) -> str:
-    """Write the products of a functional convolution, linear map or product of matrices."""
-    if name in ("conv1d", "conv2d", "conv3d"):
-        return convolution_products(named_arguments(name, args, kwargs)["weight"].shape, output.shape)
-    if name == "linear":
-        return linear_products(named_arguments(name, args, kwargs)["weight"].shape, output.shape)
+def _function_products(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], output: Tensor) -> Formula | None:
+    """Count the products of a functional convolution, linear map or product of matrices."""
+    if name in WEIGHTED:
+        return layer_products(weighted_arguments(args, kwargs)["weight"].shape, output.shape)
     if name in PRODUCTS:
-        given = named_arguments(name, args, kwargs)
-        left = given["other" if name == "__rmatmul__" else "mat1" if name == "addmm" else "input"]
-        outputs = output.shape[1:] if output.dim() and output.size(0) == 1 else output.shape
+        key, place = PRODUCTS[name]
+        left = kwargs[key] if key in kwargs else args[place]
+        outputs = _of_one_sample(output)
         return product(outputs[:1], outputs[1:], [left.size(-1)])
-    return ""
+    return None
 
 
-def _sum_of_sizes(parameters: Sequence[Tensor]) -> str:
-    return " + ".join(product(parameter.shape[:1], parameter.shape[1:]) for parameter in parameters)
+def _of_one_sample(output: Tensor) -> tuple[int, ...]:
+    """Return the shape without the batch dimension, unless the number of samples has changed on the way."""
+    return tuple(output.shape[1:] if output.dim() and output.size(0) == 1 else output.shape)
 
 
 def _first_tensor(output: object) -> Tensor | None:
