@@ -1,6 +1,8 @@
 """Configuration of the Sphinx project. `ee559 site` gathers the lectures beside it and builds."""
 
 from importlib.metadata import version as installed_version
+from importlib.util import find_spec
+from pathlib import Path
 
 project = "PyTorch modules and batch processing"
 author = "the course's authors, after François Fleuret"
@@ -37,7 +39,8 @@ napoleon_custom_sections = ["Source"]
 
 html_theme = "sphinx_book_theme"
 html_title = "PyTorch modules and batch processing"
-html_static_path = ["_static", "digit", "vendor"]  # digit and vendor: the weights, and what runs them in a page
+palette = Path(find_spec("ee559").origin).with_name("palette.json")  # the package is not imported: torch takes seconds
+html_static_path = ["_static", "digit", "vendor", str(palette)]  # digit, vendor: weights, and what runs them in a page
 html_favicon = "_static/favicon.svg"
 html_css_files = ["course.css"]
 html_copy_source = False

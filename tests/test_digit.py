@@ -16,6 +16,7 @@ import pytest
 import torch
 from bs4 import BeautifulSoup
 from ee559 import Mnist, Net, load_mnist
+from ee559.palette import PALETTE, channels
 from ee559_course.digit.still import every_activation
 from playwright.sync_api import Browser, Page, expect
 from torch.nn import functional as F
@@ -307,6 +308,23 @@ def test_a_unit_chosen_with_the_keyboard_says_where_it_comes_from(
         canvas.press(key)
     expect(page.locator(".digit-title")).to_contain_text(f"{layer}, {place}: ")
     expect(page.locator(".digit-words")).to_contain_text(source)
+
+
+def test_pixels_and_bars_have_the_palettes_colours(open_page: Callable[..., Opened]) -> None:
+    page = open_page().page
+    colours = page.locator(".digit-picks canvas").first.evaluate(
+        """(canvas) => {
+          const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          return Array.from({ length: data.length / 4 }, (_, k) => [...data.subarray(4 * k, 4 * k + 3)]);
+        }"""
+    )
+    assert max(colours) == list(channels(PALETTE["neutral"]))
+    assert min(colours) == list(channels(PALETTE["purple"]))
+    page.locator(".digit-picks button").first.click()
+    expect_reads(page, 0)
+    for bars, name in ((".digit-bar:not(.is-negative)", "purple"), (".digit-bar.is-negative", "orange")):
+        colour = f"rgb{channels(PALETTE[name])}"
+        expect(page.locator(bars).first).to_have_css("background-color", colour)
 
 
 def test_network_is_loaded_with_the_first_digit_and_on_no_other_page(open_page: Callable[..., Opened]) -> None:

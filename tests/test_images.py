@@ -9,11 +9,13 @@ import pytest
 import torch
 from bs4 import BeautifulSoup
 from ee559 import save_2d_tensor_as_image, show_2d_tensors_as_images, show_figure
-from ee559.images import NEGATIVE, NEUTRAL, NOT_FINITE, POSITIVE
+from ee559.palette import PALETTE, channels
 from ee559.pictures import show_picture_files
 from PIL import Image
 from torch import Tensor
 from torch.testing import assert_close
+
+NEGATIVE, NEUTRAL, POSITIVE, NOT_FINITE = (channels(PALETTE[hue]) for hue in ("orange", "neutral", "purple", "green"))
 
 
 def pixels(path: Path) -> Tensor:

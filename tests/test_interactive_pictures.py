@@ -6,10 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 from ee559.figures.interactive import FilterOnDigits, Losses, Windows
+from ee559.palette import PALETTE, channels
 from interactive_pages import STILL, figure, write_page
 from PIL import Image
 from playwright.sync_api import Locator, Page
 from torch.nn import functional as F
+
+ORANGE, NEUTRAL, PURPLE, LIGHT_ORANGE = (
+    torch.tensor(channels(PALETTE[name])).double() for name in ("orange", "neutral", "purple", "light_orange")
+)
 
 
 def cells_of(picture: Locator, side: int, at: float) -> torch.Tensor:
@@ -22,10 +27,9 @@ def cells_of(picture: Locator, side: int, at: float) -> torch.Tensor:
 
 
 def signed_colours(values: torch.Tensor) -> torch.Tensor:
-    """Return the course's signed colours, from white to orange below zero and to purple above it: (H, W, 3)."""
+    """Return the course's signed colours, from neutral to orange below zero and to purple above it: (H, W, 3)."""
     share = (values / values.abs().max()).unsqueeze(-1).double()
-    ends = torch.where(share < 0, torch.tensor([179.0, 88, 6]), torch.tensor([84.0, 39, 143])).double()
-    return 255 + (ends - 255) * share.abs()
+    return NEUTRAL + (torch.where(share < 0, ORANGE, PURPLE) - NEUTRAL) * share.abs()
 
 
 @pytest.mark.parametrize("weight", [[0.0, -1, 0, -1, 4, -1, 0, -1, 0], [-1.0, 0, 1] * 3, [1.0] * 9])
@@ -49,7 +53,7 @@ def test_screenshot_of_the_input_shows_the_window_where_torch_puts_it(
     place: int, row: int, column: int, page: Page, tmp_path: Path
 ) -> None:
     page.goto(write_page(tmp_path, Windows(STILL, input_size=7, stride=2, place=place)))
-    orange = (cells_of(page.locator("svg").first, 7, at=0.22) - torch.tensor([254.0, 224, 182])).abs().amax(-1) <= 8
+    orange = (cells_of(page.locator("svg").first, 7, at=0.22) - LIGHT_ORANGE).abs().amax(-1) <= 8
     wanted = torch.zeros(7, 7, dtype=torch.bool)
     wanted[row : row + 3, column : column + 3] = True
     assert torch.equal(orange, wanted)
@@ -59,8 +63,8 @@ def test_screenshot_of_the_bars_is_as_high_as_the_outputs(page: Page, tmp_path: 
     page.goto(write_page(tmp_path, Losses(STILL, output=[2.0, -2.0, 1.0, -1.0, 0.0])))
     image = Image.open(BytesIO(page.locator("svg.bars").screenshot())).convert("RGB")
     colours = torch.tensor(list(image.get_flattened_data()), dtype=torch.double).view(image.height, image.width, 3)
-    purple = ((colours - torch.tensor([84.0, 39, 143])).abs().amax(-1) <= 8).sum(0)
-    orange = ((colours - torch.tensor([179.0, 88, 6])).abs().amax(-1) <= 8).sum(0)
+    purple = ((colours - PURPLE).abs().amax(-1) <= 8).sum(0)
+    orange = ((colours - ORANGE).abs().amax(-1) <= 8).sum(0)
     heights = [
         int(purple[60:90].max()),
         int(orange[155:190].max()),

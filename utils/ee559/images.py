@@ -14,17 +14,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from ee559.palette import NEUTRAL, ORANGE, PALETTE, PURPLE, channels
 from ee559.pictures import Picture, picture_row
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-SIGNED_CMAP = "PuOr"
-"""matplotlib's name of the colours for signed values: orange below zero, purple above, both told apart by all."""
-
-NEGATIVE, NEUTRAL, POSITIVE = (179, 88, 6), (247, 247, 247), (84, 39, 136)
-NOT_FINITE = (0, 158, 115)
-"""Green, which neither scale has: where a value is NaN or infinite."""
 
 
 def save_2d_tensor_as_image(tensor: Tensor, filename: str | os.PathLike[str], signed: bool = False) -> list[Path]:
@@ -135,7 +129,7 @@ def _to_images(slices: Tensor, signed: bool) -> "list[Image]":
             stacklevel=3,
         )
     colours = _signed_colours(slices, finite) if signed else _grey_levels(slices, finite)
-    colours[~finite] = torch.tensor(NOT_FINITE, dtype=torch.uint8)
+    colours[~finite] = torch.tensor(channels(PALETTE["green"]), dtype=torch.uint8)
     mode_of = colours if not finite.all() or signed else colours[..., 0]
     return [Image.fromarray(picture.numpy()) for picture in mode_of]
 
@@ -154,12 +148,8 @@ def _signed_colours(slices: Tensor, finite: Tensor) -> Tensor:
     """Map −m..m, m the largest absolute value, to the two hues: (K, H, W, 3) bytes."""
     largest = slices[finite].abs().max() if finite.any() else torch.tensor(0.0)
     share = slices / largest if largest > 0 else torch.zeros_like(slices)
-    neutral = torch.tensor(NEUTRAL, dtype=torch.float64)
-    hue = torch.where(
-        (share < 0).unsqueeze(-1),
-        torch.tensor(NEGATIVE, dtype=torch.float64),
-        torch.tensor(POSITIVE, dtype=torch.float64),
-    )
+    orange, neutral, purple = torch.tensor([channels(colour) for colour in (ORANGE, NEUTRAL, PURPLE)]).double()
+    hue = torch.where((share < 0).unsqueeze(-1), orange, purple)
     return _bytes((neutral + (hue - neutral) * share.abs().unsqueeze(-1)) / 255)
 
 

@@ -1,6 +1,8 @@
 /** A layer as a picture: its maps side by side, signed values in the course's colours. */
 
-const [NEGATIVE, NEUTRAL, POSITIVE] = [[179, 88, 6], [247, 247, 247], [84, 39, 136]]; // as in ee559.images
+import { PALETTE, channels } from "./palette.js";
+
+const [NEGATIVE, NEUTRAL, POSITIVE] = [PALETTE.orange, PALETTE.neutral, PALETTE.purple].map(channels);
 const TARGET_WIDTH = 800;
 
 export class Mosaic {
@@ -53,7 +55,7 @@ export class Mosaic {
     for (let map = window.map; map < window.map + window.maps; map++) {
       const { x, y } = this.#corner({ map, row: window.row, column: window.column });
       const frame = [x, y, window.columns, window.rows].map((length) => length * this.scale);
-      for (const [width, colour] of [[6, "#fff"], [3, "#0072b2"]]) {
+      for (const [width, colour] of [[6, "#fff"], [3, PALETTE.blue]]) {
         Object.assign(context, { lineWidth: width, strokeStyle: colour });
         context.strokeRect(...frame);
       }

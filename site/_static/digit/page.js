@@ -7,6 +7,7 @@ import { Mosaic } from "./mosaic.js";
 import { loadNetwork } from "./network.js";
 import { toMnist } from "./normalise.js";
 import { Pad } from "./pad.js";
+import { PALETTE } from "./palette.js";
 
 const QUIET = 400; // ms without new ink before the result is said
 const PICTURE_COLUMNS = { 32: 8, 64: 8, 200: 20 };
@@ -15,6 +16,7 @@ const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDo
 /** Bring the page to life in its empty element. */
 export function start(lab) {
   lab.innerHTML = INTERFACE;
+  for (const [name, colour] of Object.entries(PALETTE)) lab.style.setProperty(`--${name}`, colour); // for digit.css
   const find = (name) => lab.querySelector(`.digit-${name}`);
   const bars = makeBars(find("bars"));
   const mosaics = makeLayers(find("layers"));

@@ -4,7 +4,7 @@ from io import BytesIO
 
 import torch
 from ee559 import Net
-from ee559.images import SIGNED_CMAP
+from ee559.palette import signed_colours
 from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional as F
@@ -30,7 +30,7 @@ def draw_still_picture(model: Net, digit: Tensor) -> bytes:
         top -= TITLE + heights[name]
         axes = figure.add_axes((0, top / total, widths[name] / WIDTH, heights[name] / total))
         largest = maps.abs().max().item()
-        axes.imshow(pictures[name].numpy(), cmap=SIGNED_CMAP, vmin=-largest, vmax=largest, aspect="auto")
+        axes.imshow(pictures[name].numpy(), cmap=signed_colours(), vmin=-largest, vmax=largest, aspect="auto")
         axes.set_axis_off()
         size = f"{len(maps)} units" if maps[0].numel() == 1 else " × ".join(map(str, maps.shape))
         axes.set_title(f"{name}: {size}", fontsize=9, loc="left", pad=3)

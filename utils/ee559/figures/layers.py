@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from ee559.palette import LIGHT_PURPLE, ORANGE, PURPLE
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -29,7 +31,7 @@ def draw_pieces() -> Figure:
     for k, (name, carries) in enumerate(PIECES.items()):
         corner = (1.5 * k, 0)
         axis.add_patch(
-            Rectangle(corner, 1.1, 1, facecolor="#e6e0f0", edgecolor="#54278f", hatch="//" if carries else "")
+            Rectangle(corner, 1.1, 1, facecolor=LIGHT_PURPLE, edgecolor=PURPLE, hatch="//" if carries else "")
         )
         box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
         axis.text(1.5 * k + 0.55, 0.5, name, ha="center", va="center", fontsize=11, bbox=box)
@@ -59,8 +61,8 @@ def draw_function(function: Callable[[Tensor], Tensor], label: str) -> Figure:
     (slope,) = torch.autograd.grad(y.sum(), x)
     figure = Figure(figsize=(5.5, 3), layout="constrained")
     axis = figure.subplots()
-    axis.plot(x.detach().numpy(), y.detach().numpy(), color="#54278f", lw=2.5, label=label)
-    axis.plot(x.detach().numpy(), slope.numpy(), color="#b35806", lw=2, ls="--", label="its derivative")
+    axis.plot(x.detach().numpy(), y.detach().numpy(), color=PURPLE, lw=2.5, label=label)
+    axis.plot(x.detach().numpy(), slope.numpy(), color=ORANGE, lw=2, ls="--", label="its derivative")
     axis.set_xlabel("x")
     axis.grid(alpha=0.3)
     axis.legend()
@@ -80,9 +82,9 @@ def draw_first_weights(weights: Mapping[str, tuple[Tensor, float]]) -> Figure:
     figure = Figure(figsize=(9.5, 2.8), layout="constrained")
     axes = figure.subplots(1, len(weights), sharex=True, squeeze=False)[0]
     for axis, (name, (weight, bound)) in zip(axes, weights.items(), strict=True):
-        axis.hist(weight.detach().flatten().cpu().numpy(), bins=30, color="#998ec3", edgecolor="#54278f")
+        axis.hist(weight.detach().flatten().cpu().numpy(), bins=30, color=LIGHT_PURPLE, edgecolor=PURPLE)
         for side in (-bound, bound):
-            axis.axvline(side, color="#b35806", ls="--", lw=2)
+            axis.axvline(side, color=ORANGE, ls="--", lw=2)
         axis.set_title(f"{name}\nbound ±{bound:.3f}", fontsize=11)
         axis.set_xlabel("weight")
     axes[0].set_ylabel("how many")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from ee559.palette import LIGHT_PURPLE, ORANGE, PURPLE
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -33,7 +35,7 @@ def draw_differences(input: Tensor, target: Tensor) -> Figure:
     figure = Figure(figsize=(min(9.5, 1.9 * len(sides) + 0.6), 2.9), layout="constrained")
     axis = figure.subplots()
     for k, side in enumerate(sides):
-        axis.add_patch(Rectangle((k * step, 0), side, side, facecolor="#d8daeb", edgecolor="#54278f", lw=2))
+        axis.add_patch(Rectangle((k * step, 0), side, side, facecolor=LIGHT_PURPLE, edgecolor=PURPLE, lw=2))
         axis.text(k * step + side / 2, max(side / 2, 0.3), f"{side * side:g}", ha="center", va="center", fontsize=12)
         text = f"output {float(input[k]):g}\ntarget {float(target[k]):g}".replace("-", "−")
         axis.text(k * step, -0.25, text, va="top", fontsize=10)
@@ -57,7 +59,7 @@ def draw_training(losses: Mapping[str, Sequence[float]]) -> Figure:
 
     figure = Figure(figsize=(6.5, 3.2), layout="constrained")
     axis = figure.subplots()
-    styles = (("#54278f", "o", "-"), ("#b35806", "s", "--"), ("#737373", "^", ":"))
+    styles = ((PURPLE, "o", "-"), (ORANGE, "s", "--"), ("#737373", "^", ":"))
     for (name, values), (colour, marker, line) in zip(losses.items(), styles, strict=False):
         axis.plot(range(1, len(values) + 1), values, color=colour, marker=marker, ls=line, lw=2, label=name)
     axis.set_xlabel("epoch")

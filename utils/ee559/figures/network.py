@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ee559.palette import LIGHT_PURPLE, PURPLE
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -34,7 +36,7 @@ def draw_shapes(shapes: Mapping[str, tuple[int, ...]]) -> Figure:
         height = float(shape[1]) if len(shape) == 3 else 4 + 1.25 * shape[0] ** 0.5
         middle = left + max(depth, 9) / 2
         box = Rectangle(
-            (middle - depth / 2, -height / 2), depth, height, facecolor="#d8daeb", edgecolor="#54278f", lw=1.5
+            (middle - depth / 2, -height / 2), depth, height, facecolor=LIGHT_PURPLE, edgecolor=PURPLE, lw=1.5
         )
         axis.add_patch(box)
         axis.text(middle, 17, "×".join(map(str, shape)), ha="center", fontsize=9.5)
@@ -60,7 +62,7 @@ def draw_counts(counts: Mapping[str, tuple[int, int]]) -> Figure:
     names = list(counts)
     for axis, title, which, hatch in zip(axes, ("parameters", "products"), (0, 1), ("", "///"), strict=True):
         values = [counts[name][which] for name in names]
-        bars = axis.barh(names, values, color="#d8daeb", edgecolor="#54278f", hatch=hatch)
+        bars = axis.barh(names, values, color=LIGHT_PURPLE, edgecolor=PURPLE, hatch=hatch)
         axis.bar_label(bars, [f"{value:,}" for value in values], padding=4, fontsize=9.5)
         axis.set_xlim(0, 1.3 * max(values))
         axis.set_title(title, fontsize=11)

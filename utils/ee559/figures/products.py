@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ee559.figures.values import write_numbers
-from ee559.images import SIGNED_CMAP
+from ee559.palette import signed_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +56,7 @@ def _draw_matrix(axis: Axes, matrix: Tensor, title: str, frame: tuple[int, int, 
     from matplotlib.patches import Rectangle
 
     scale = max(float(matrix.abs().max()), 1e-12)
-    axis.imshow(matrix.to(torch.float64).numpy(), cmap=SIGNED_CMAP, vmin=-scale, vmax=scale)
+    axis.imshow(matrix.to(torch.float64).numpy(), cmap=signed_colours(), vmin=-scale, vmax=scale)
     write_numbers(axis, matrix, scale)
     column, row, width, height = frame
     for colour, thickness in (("white", 6), ("black", 3)):  # two tones show on light and on dark entries

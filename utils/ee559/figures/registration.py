@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
+from ee559.palette import LIGHT_PURPLE, ORANGE, PURPLE
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -30,10 +32,10 @@ def draw_members(*modules: nn.Module) -> Figure:
 def _draw_module(axis: Axes, module: nn.Module) -> None:
     members = _members(module)
     middle = (len(members) - 1) / 2
-    box = {"boxstyle": "round,pad=0.4", "facecolor": "#e6e0f0", "edgecolor": "#54278f"}
+    box = {"boxstyle": "round,pad=0.4", "facecolor": LIGHT_PURPLE, "edgecolor": PURPLE}
     axis.text(0, middle, type(module).__name__, ha="center", va="center", fontsize=11, bbox=box, zorder=2)
     for line, (name, count, kind, seen) in enumerate(members):
-        style, colour = ("-", "#54278f") if seen else ("--", "#b35806")
+        style, colour = ("-", PURPLE) if seen else ("--", ORANGE)
         axis.plot([0, 1.15], [middle, line], zorder=1, ls=style, lw=2, color=colour)
         text = f"{name}{kind}: {count:,} parameters, {'seen' if seen else 'not seen'}"
         edge = {"edgecolor": colour, "linestyle": style}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ee559.images import SIGNED_CMAP
+from ee559.palette import signed_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +36,7 @@ def draw_values(tensors: Mapping[str, Tensor]) -> Figure:
     figure = Figure(figsize=(min(9.5, 0.75 * sum(widths) + 0.8), 0.62 * tallest + 0.8), layout="constrained")
     axes = figure.subplots(1, len(values), width_ratios=widths, squeeze=False)[0]
     for axis, (name, value) in zip(axes, values.items(), strict=True):
-        axis.imshow(value.numpy(), cmap=SIGNED_CMAP, vmin=-scale, vmax=scale)
+        axis.imshow(value.numpy(), cmap=signed_colours(), vmin=-scale, vmax=scale)
         write_numbers(axis, value, scale)
         axis.set(xticks=[], yticks=[])
         axis.set_title(name, fontsize=11)
@@ -44,10 +44,10 @@ def draw_values(tensors: Mapping[str, Tensor]) -> Figure:
 
 
 def write_numbers(axis: Axes, values: Tensor, scale: float) -> None:
-    """Write each value of a 2d tensor at its place, in white on strong colours."""
+    """Write each value of a 2d tensor at its place, in white where it reads better than black: purple is darker."""
     for row, line in enumerate(values.tolist()):
         for column, value in enumerate(line):
-            colour = "white" if abs(value) > 0.55 * scale else "black"
+            colour = "white" if not -0.95 * scale <= value <= 0.7 * scale else "black"
             text = f"{value:.3g}" if abs(value) >= 0.01 else f"{value:.2g}"
             text = "0" if value == 0 else text.replace("-", "−")
             axis.text(column, row, text, ha="center", va="center", color=colour, fontsize=11)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from ee559.palette import LIGHT_ORANGE, ORANGE, PURPLE
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-ORANGE, LIGHT_ORANGE, PURPLE = "#b35806", "#fee0b6", "#54278f"
 
 
 def draw_windows(

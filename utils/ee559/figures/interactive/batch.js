@@ -61,7 +61,7 @@ function render({ model, el }) {
     const place = model.get("entry");
     const [n, c] = [Math.floor(place / W.length), place % W.length];
     const unit = 34;
-    const table = (values, left, chosen) => grid(values.flat(), values[0].length, unit, { left, top: 26, mark: (a, b) => (chosen(a, b) ? { rect: { fill: "#fee0b6", stroke: ORANGE, "stroke-width": 3 }, text: { fill: "#1b1b1b", class: "" } } : {}) });
+    const table = (values, left, chosen) => grid(values.flat(), values[0].length, unit, { left, top: 26, mark: (a, b) => (chosen(a, b) ? { rect: { fill: PALETTE.light_orange, stroke: ORANGE, "stroke-width": 3 }, text: { fill: "#1b1b1b", class: "" } } : {}) });
     const name = (text, left) => drawing("text", { x: left, y: 14, "font-size": 14, class: "ink" }, text);
     const svg = drawing("svg", { viewBox: `-2 0 420 ${30 + unit * X.length}`, width: 420, tabindex: 0, role: "img", class: "rows", "aria-label": "x, w and their product; move over the product with the arrow keys" });
     svg.append(name("x (4, 3)", 0), table(X, 0, (a) => a === n), name("w (2, 3)", 150), table(W, 150, (a) => a === c), name("x wᵀ (4, 2)", 300), table(result, 300, (a, b) => a === n && b === c));

@@ -10,14 +10,15 @@ from typing import Any, ClassVar
 
 import anywidget
 
+from ee559.palette import PALETTE
 from ee559.pictures import Picture
 
 
 @cache
 def module_source(name: str) -> str:
-    """Return a figure's module: what all figures share, and then its own source."""
-    folder = files(__package__)
-    return "\n".join((folder / f"{part}.js").read_text(encoding="utf-8") for part in ("shared", name))
+    """Return a figure's module: the palette, what all figures share, and then its own source."""
+    sources = [(files(__package__) / f"{part}.js").read_text(encoding="utf-8") for part in ("shared", name)]
+    return "\n".join([f"const PALETTE = {dumps(PALETTE)};", *sources])
 
 
 def page_script(name: str) -> str:

@@ -66,7 +66,7 @@ function render({ model, el }) {
     paint(source, image(), SIDE, { signed: false, largest: 255 });
     const context = source.getContext("2d");
     if (document.activeElement === source) {
-      context.fillStyle = "#b35806";
+      context.fillStyle = PALETTE.orange;
       context.fillRect(pen[0], pen[1], 1, 1);
     }
     paint(result, values, SIDE - Math.sqrt(weight.length) + 1);

@@ -1,5 +1,5 @@
 // What all interactive figures share: elements, controls that follow the model, colours, pictures of values.
-// A figure's source is put after this text, so that each is one module with no imports.
+// A figure's source is put after this text, and PALETTE before it, so that each is one module with no imports.
 
 const SVG = "http://www.w3.org/2000/svg";
 const ORANGE = "var(--orange)"; // lighter on dark pages
@@ -32,9 +32,11 @@ function set(target, attributes) {
 
 const STYLE = `
 .interactive { color: var(--pst-color-text-base, var(--jp-content-font-color1, #1b1b1b)); line-height: 1.45;
-  --line: var(--pst-color-border, var(--jp-border-color1, #8a8a8a)); --orange: #b35806; --purple: #54278f;
+  --line: var(--pst-color-border, var(--jp-border-color1, #8a8a8a)); --orange: ${PALETTE.orange};
+  --purple: ${PALETTE.purple}; --blue: ${PALETTE.blue};
   max-width: 46rem; font-size: 0.95rem; }
-html[data-theme="dark"] .interactive, [data-jp-theme-light="false"] .interactive { --orange: #f0a25b; --purple: #b39ddb; }
+html[data-theme="dark"] .interactive, [data-jp-theme-light="false"] .interactive {
+  --orange: ${PALETTE.bright_orange}; --purple: ${PALETTE.bright_purple}; --blue: ${PALETTE.bright_blue}; }
 .interactive .controls { display: flex; flex-wrap: wrap; gap: 0.3rem 1.1rem; align-items: end; margin: 0.3rem 0 0.6rem; }
 .interactive label { display: inline-flex; flex-direction: column; min-width: 7.5rem; }
 .interactive label.inline { flex-direction: row; align-items: center; gap: 0.4rem; min-width: 0; min-height: 2rem; }
@@ -43,7 +45,7 @@ html[data-theme="dark"] .interactive, [data-jp-theme-light="false"] .interactive
   background: var(--pst-color-surface, var(--jp-layout-color2, #f2f2f2)); border: 1px solid var(--line);
   border-radius: 0.3rem; padding: 0.1rem 0.6rem; box-sizing: border-box; }
 .interactive input[type="number"] { width: 4.4rem; padding: 0.1rem 0.3rem; }
-.interactive :focus-visible { outline: 3px solid #3b7ddd; outline-offset: 2px; }
+.interactive :focus-visible { outline: 3px solid var(--blue); outline-offset: 2px; }
 .interactive .scroll { overflow-x: auto; }
 .interactive .pictures { display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start; }
 .interactive .pictures > div { max-width: 100%; }
@@ -141,11 +143,16 @@ function factor(value) {
   return value < 0 ? `(${number(value)})` : number(value);
 }
 
-// The lecture's signed colours: orange below zero, white at zero, purple above; `largest` gets the full colour.
+// The lecture's signed colours: orange below zero, neutral at zero, purple above; `largest` gets the full colour.
 function signedColour(value, largest) {
   const share = largest > 0 ? Math.max(-1, Math.min(1, value / largest)) : 0;
-  const end = share < 0 ? [179, 88, 6] : [84, 39, 143];
-  return end.map((channel) => Math.round(255 + (channel - 255) * Math.abs(share)));
+  const [zero, end] = [PALETTE.neutral, share < 0 ? PALETTE.orange : PALETTE.purple].map(channels);
+  return zero.map((channel, k) => Math.round(channel + (end[k] - channel) * Math.abs(share)));
+}
+
+// Red, green and blue of #rrggbb.
+function channels(colour) {
+  return [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
 }
 
 // Paint values (rows of `width`) on a canvas, a pixel a value; signed colours, or from black to white.

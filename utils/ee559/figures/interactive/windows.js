@@ -137,7 +137,7 @@ function render({ model, el }) {
           const isPadding = values[a * side + b] === null;
           const within = inWindow.has(key);
           return {
-            rect: { fill: within ? "#fee0b6" : isPadding ? "#8886" : "none", stroke: within ? ORANGE : "#8a8a8a", "stroke-width": within ? 3 : 1 },
+            rect: { fill: within ? PALETTE.light_orange : isPadding ? "#8886" : "none", stroke: within ? ORANGE : "#8a8a8a", "stroke-width": within ? 3 : 1 },
             text: within ? { fill: "#1b1b1b", class: "" } : {},
             content: isPadding ? (operation === "convolution" ? "0" : "−∞") : undefined,
           };
