@@ -5,8 +5,8 @@ from itertools import pairwise
 import pytest
 import torch
 from ee559.figures.losses import draw_differences, draw_training
-from ee559.figures.network import draw_counts, draw_shapes
 from ee559.figures.registration import draw_members
+from ee559.figures.shapes import draw_counts, draw_shapes
 from matplotlib.patches import Rectangle
 from torch import nn
 
