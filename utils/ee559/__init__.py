@@ -1,4 +1,4 @@
-"""What the notebooks of the course import: images, counting, timing, targets, MNIST, training, figures."""
+"""What the lectures import: images, counting, layers, timing, targets, MNIST, the network, training, checks."""
 
 from ee559.checks import check_answer, check_function
 from ee559.counting import ParameterCount, count_parameters

@@ -1,4 +1,4 @@
-"""Count the parameters of a module; layers.py lists its operations one by one."""
+"""Count the parameters of a module; ee559.layers lists its operations one by one."""
 
 from dataclasses import dataclass
 
