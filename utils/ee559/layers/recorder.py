@@ -37,6 +37,11 @@ class LayerRow:
         """Products for one sample."""
         return self.products_formula.value
 
+    def cells(self) -> tuple[str, str, str, str]:
+        """Write the row: operation, shape, parameters, products."""
+        shape = " × ".join(map(str, self.shape))
+        return self.operation, shape, self.parameters_formula.equation(), self.products_formula.equation()
+
 
 @contextmanager
 def recording(module: nn.Module) -> Iterator[list[LayerRow]]:
@@ -70,8 +75,8 @@ class _Recorder(TorchFunctionMode):
 
     def enter(self, module: nn.Module, inputs: object) -> None:
         """Note that a row's module begins; what it calls is part of it."""
-        torchs_own = type(module).__module__.startswith("torch.nn")
-        if self.inside is None and torchs_own and not any(True for _ in module.children()):
+        is_torchs = type(module).__module__.startswith("torch.nn")
+        if self.inside is None and is_torchs and not list(module.children()):
             self.inside = module
             self.flops_before = self.flops.get_total_flops()
 
@@ -95,7 +100,7 @@ class _Recorder(TorchFunctionMode):
             weights = sum_of_sizes(each for name, each in module.named_parameters() if name.startswith("weight"))
             products = math.prod(output.shape[:-1]) * weights  # each step uses every weight once
         again = " (again)" if own and not new else ""
-        self.add(module_name(module) + again, output, parameters, products)
+        self.rows.append(LayerRow(module_name(module) + again, _of_one_sample(output), parameters, products))
 
     def __torch_function__(
         self, func: Callable[..., Any], types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -112,12 +117,9 @@ class _Recorder(TorchFunctionMode):
             given = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
             viewed = [value if value._base is None else value._base for value in given]  # of weight.t(), weight
             products = _function_products(func.__name__, args, kwargs, tensor) or products
-            self.add(operation, tensor, sum_of_sizes(self.first_used(viewed)), products)
+            parameters = sum_of_sizes(self.first_used(viewed))
+            self.rows.append(LayerRow(operation, _of_one_sample(tensor), parameters, products))
         return output
-
-    def add(self, operation: str, output: Tensor, parameters: Formula, products: Formula) -> None:
-        """Write a row."""
-        self.rows.append(LayerRow(operation, _of_one_sample(output), parameters, products))
 
     def first_used(self, parameters: Sequence[Tensor]) -> list[Tensor]:
         """Return those that are parameters of the module and that no row has counted yet."""

@@ -8,6 +8,7 @@ from html import escape
 import torch
 from torch import Tensor, nn
 
+from ee559.layers.formulas import Formula
 from ee559.layers.recorder import LayerRow, recording
 
 COLUMNS = ("operation", "output", "parameters", "products")
@@ -32,20 +33,9 @@ class LayerTable:
 
     def cells(self) -> list[tuple[str, str, str, str]]:
         """Return the table as text, row by row: operation, shape, parameters, products."""
-        inputs = ", ".join(map(_shape_text, self.input_shapes))
-        return [
-            ("input", inputs, "", ""),
-            *(
-                (
-                    row.operation,
-                    _shape_text(row.shape),
-                    row.parameters_formula.equation(),
-                    row.products_formula.equation(),
-                )
-                for row in self.rows
-            ),
-            ("total", "", f"{self.total_parameters:,}", f"{self.total_products:,}"),
-        ]
+        inputs = ", ".join(" × ".join(map(str, shape)) for shape in self.input_shapes)
+        total = LayerRow("total", (), Formula(self.total_parameters), Formula(self.total_products))
+        return [("input", inputs, "", ""), *(row.cells() for row in (*self.rows, total))]
 
     def __str__(self) -> str:
         """Write the table in aligned columns."""
@@ -96,10 +86,6 @@ def layer_table(module: nn.Module, *inputs: Tensor | Sequence[int]) -> LayerTabl
     with _left_as_it_was(module, samples), torch.no_grad(), recording(module) as rows:
         module(*samples)
     return LayerTable(tuple(tuple(sample.shape[1:]) for sample in samples), tuple(rows))
-
-
-def _shape_text(shape: Sequence[int]) -> str:
-    return " × ".join(map(str, shape))
 
 
 def _first_sample(tensor: Tensor) -> Tensor:
