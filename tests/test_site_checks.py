@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from ee559_course.site.checks import page_problems
+from ee559_course.site.page_checks import page_problems
 
 FINE = """<!DOCTYPE html>
 <html lang="en"><head><link rel="icon" href="icon.svg" /><script src="a.js"></script></head><body>

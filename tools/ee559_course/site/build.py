@@ -48,9 +48,9 @@ def build_site(output: Path, options: SiteOptions = DEFAULT_OPTIONS, cache: Path
     fingerprint = text_hash([site_fingerprint(), repr(options)])
     if (output / STAMP).exists() and (output / STAMP).read_text(encoding="utf-8") == fingerprint:
         return
-    from ee559_course.site.checks import page_problems
     from ee559_course.site.execution import ExecutionError, execute_notebooks  # the rest takes seconds to import
     from ee559_course.site.finish import finish_pages
+    from ee559_course.site.page_checks import page_problems
     from ee559_course.site.sphinx_build import SphinxError, write_html
 
     output.parent.mkdir(parents=True, exist_ok=True)
