@@ -42,7 +42,7 @@ html_title = "PyTorch modules and batch processing"
 palette = Path(find_spec("ee559").origin).with_name("palette.json")  # the package is not imported: torch takes seconds
 html_static_path = ["_static", "digit", "vendor", str(palette)]  # digit, vendor: weights, and what runs them in a page
 html_favicon = "_static/favicon.svg"
-html_css_files = ["course.css"]
+html_css_files = ["styles/course.css"]
 html_copy_source = False
 html_use_index = html_domain_indices = False  # the API page lists its names itself
 html_show_sourcelink = False
@@ -54,4 +54,11 @@ html_theme_options = {
     "home_page_in_toc": True,
     "navbar_persistent": [],  # the side bar has the search field; one is enough
 }
-html_context = {"default_mode": "auto"}  # light or dark as the reader's system
+html_context = {
+    "default_mode": "auto",  # light or dark as the reader's system
+    "policy": (
+        "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
+        "object-src 'none'; base-uri 'self'; form-action 'self'"
+    ),
+}

@@ -8,10 +8,9 @@ from pathlib import Path
 import nbformat
 import pytest
 from ee559_course.site.build import STAMP, SiteError, build_site, gather_sources
-from ee559_course.site.bundles import Bundles
 from ee559_course.site.fingerprint import site_fingerprint, text_hash
-from ee559_course.site.finish import finish_pages
 from ee559_course.site.generated_pages import DEFAULT_OPTIONS, SiteOptions
+from ee559_course.site.page_assets import trim_assets
 from ee559_course.site.sphinx_build import SphinxError, write_html
 
 HOME = "# Home\n\n```{toctree}\none\ntwo\n```\n"
@@ -95,38 +94,19 @@ print(*sorted({{"nbclient", "sphinx", "torch", "fontTools", "myst_nb"}} & set(sy
     assert [path.name for path in tmp_path.iterdir()] == [STAMP]
 
 
-def test_scripts_are_joined_in_their_order_and_those_that_block_go_on_blocking(tmp_path: Path) -> None:
-    page = """<html><head><meta charset="utf-8" /><script>let order = "a";</script>
-<script defer src="_static/late.js?v=1"></script><script src="_static/b.js"></script>
-</head><body><h1>Page</h1><script>focus();</script><script defer src="_static/later.js"></script>
-<script type="module" src="_static/figure.js"></script></body></html>"""
-    files = {"b.js": "b();\n//# sourceMappingURL=b.js.map", "late.js": "late();", "later.js": "later();"}
-    (tmp_path / "_static").mkdir()
-    for name, text in {**files, "figure.js": "figure();", "theme.js": "unused();"}.items():
-        (tmp_path / "_static" / name).write_text(text, encoding="utf-8")
-    (tmp_path / "page.html").write_text(page, encoding="utf-8")
-    finish_pages(tmp_path, own=["figure.js"])
-    text = (tmp_path / "page.html").read_text(encoding="utf-8")
-    sources = [part.split('"')[0] for part in text.split('src="')[1:]]
-    contents = [(tmp_path / source).read_text(encoding="utf-8") for source in sources]
-    assert contents == ['let order = "a";\n;\nb();\n', "late();\n;\nlater();", "focus();", "figure();"]
-    assert text.count("<script defer") == 1 and text.count("<script src") == 2
-    assert text.index("Content-Security-Policy") < text.index("<script")
-    assert sorted(path.name for path in (tmp_path / "_static").iterdir()) == sorted(
-        Path(source).name for source in sources
+def test_the_style_sheet_keeps_what_a_page_or_script_names_and_the_licenses(tmp_path: Path) -> None:
+    static = tmp_path / "_static"
+    (static / "styles").mkdir(parents=True)
+    course = """/*! by ada */ .used{color:red} .unused{color:#00f} .unused,.used:hover{margin:0} .scripted{top:0}
+p:not(.unused){left:0} @media print{.unused{width:0}} #place{background:url(../dot.png)}"""
+    (static / "styles" / "course.css").write_text(course, encoding="utf-8")
+    (static / "styles" / "theme.css").write_text('/*! by bob */ @import "../basic.css";', encoding="utf-8")
+    (static / "basic.css").write_text("html{margin:0}", encoding="utf-8")
+    (static / "menu.js").write_text("open('scripted')", encoding="utf-8")
+    (tmp_path / "page.html").write_text('<p class="a used" id="place">', encoding="utf-8")
+    trim_assets(tmp_path)
+    assert (static / "styles" / "course.css").read_text(encoding="utf-8") == (
+        "/*! by bob */\n/*! by ada */\nhtml{margin:0}.used{color:red}.unused,.used:hover{margin:0}.scripted{top:0}"
+        "p:not(.unused){left:0}#place{background:url(../dot.png)}"
     )
-
-
-def test_styles_keep_what_a_page_or_script_names_and_the_rest_goes(tmp_path: Path) -> None:
-    (tmp_path / "_static" / "styles").mkdir(parents=True)
-    style = """@import "base.css"; .used{color:red} .unused{color:blue} .unused,.used:hover{margin:0}
-.scripted{top:0} p:not(.unused){left:0} @media print{.unused{width:0}} #place{background:url(../dot.png)}"""
-    (tmp_path / "_static" / "styles" / "theme.css").write_text(style, encoding="utf-8")
-    (tmp_path / "_static" / "styles" / "base.css").write_text("html{margin:0}", encoding="utf-8")
-    (tmp_path / "_static" / "menu.js").write_text("open('scripted')", encoding="utf-8")
-    name = Bundles(tmp_path, ['<p class="a used" id="place">']).style(["_static/styles/theme.css"])
-    rules = "".join((tmp_path / name).read_text(encoding="utf-8").split())
-    assert rules == (
-        "html{margin:0}.used{color:red}.unused,.used:hover{margin:0}.scripted{top:0}p:not(.unused){left:0}"
-        "#place{background:url(dot.png)}"
-    )
+    assert sorted(path.name for path in static.rglob("*.css")) == ["course.css"]

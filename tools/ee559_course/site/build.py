@@ -49,7 +49,7 @@ def build_site(output: Path, options: SiteOptions = DEFAULT_OPTIONS, cache: Path
     if (output / STAMP).exists() and (output / STAMP).read_text(encoding="utf-8") == fingerprint:
         return
     from ee559_course.site.execution import ExecutionError, execute_notebooks  # the rest takes seconds to import
-    from ee559_course.site.finish import finish_pages
+    from ee559_course.site.page_assets import trim_assets
     from ee559_course.site.page_checks import page_problems
     from ee559_course.site.sphinx_build import SphinxError, write_html
 
@@ -62,8 +62,7 @@ def build_site(output: Path, options: SiteOptions = DEFAULT_OPTIONS, cache: Path
             shutil.copytree(write_html(source, cache / "sphinx"), fresh)
         except (ExecutionError, SphinxError) as error:
             raise SiteError(f"The site was not built; the old one stands. {error}") from error
-        statics = [folder for folder in source.iterdir() if folder.is_dir()]
-        finish_pages(fresh, [path.relative_to(folder).as_posix() for folder in statics for path in folder.rglob("*")])
+        trim_assets(fresh)
         if problems := page_problems(fresh):
             raise SiteError("\n".join(["The site was not built; the old one stands.", *problems]))
         (fresh / ".nojekyll").touch()
