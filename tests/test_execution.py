@@ -1,6 +1,5 @@
-"""Notebooks run side by side, only where something that they depend on has changed, and failures are named."""
+"""Notebooks run side by side, only where their code or the package has changed, and failures are named."""
 
-import json
 from pathlib import Path
 
 import ee559_course.site.execution as execution
@@ -24,63 +23,51 @@ def printed(path: Path) -> list[str]:
 
 
 @pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make a small repository: two modules, data, and a notebook for each module."""
-    package = tmp_path / "repository" / "utils" / "ee559"
-    (package / "data").mkdir(parents=True)
-    for number in ("one", "two"):
-        (package / f"{number}.py").write_text(f"NAME = '{number}'", encoding="utf-8")
-    (package / "data" / "digits").write_text("0123", encoding="utf-8")
-    (package / "words.txt").write_text("read by one", encoding="utf-8")
-    monkeypatch.setattr(execution, "ROOT", tmp_path / "repository")
-    monkeypatch.setattr(execution, "DATA", package / "data")
-    return tmp_path / "repository"
-
-
-def gather(repository: Path, prose: str = "# A title") -> Path:
-    """Write the notebooks as they are gathered for each build: without outputs."""
-    package = repository / "utils" / "ee559"
-    folder = repository.parent / "source"
-    start = f"import sys; sys.path.insert(0, {str(package)!r}); sys.dont_write_bytecode = True"
-    reads = f"print(open({str(package / 'words.txt')!r}).read())"
-    write_notebook(folder / "lectures" / "01-one.ipynb", start, "import one; print(one.NAME)", reads, prose=prose)
-    write_notebook(folder / "lectures" / "02-two.ipynb", start, "import two; print(two.NAME)", prose=prose)
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a small package of one module."""
+    folder = tmp_path / "package"
+    folder.mkdir()
+    (folder / "one.py").write_text("NAME = 'one'", encoding="utf-8")
+    monkeypatch.setattr(execution, "PACKAGE", folder)
     return folder
 
 
-def test_a_notebook_runs_again_when_what_it_read_has_changed_and_only_that_one(repository: Path) -> None:
-    package, cache = repository / "utils" / "ee559", repository.parent / "cache"
-    one, two = "lectures/01-one.ipynb", "lectures/02-two.ipynb"
-    folder = gather(repository)
+def gather(package: Path, prose: str = "# A title") -> Path:
+    """Write the notebooks as they are gathered for each build: without outputs."""
+    folder = package.parent / "source"
+    start = f"import sys; sys.path.insert(0, {str(package)!r}); sys.dont_write_bytecode = True"
+    write_notebook(folder / "lectures" / "01-one.ipynb", start, "import one; print(one.NAME)", prose=prose)
+    write_notebook(folder / "lectures" / "02-two.ipynb", "print('two')", prose=prose)
+    return folder
+
+
+def test_notebooks_run_again_when_the_package_has_changed(package: Path) -> None:
+    one, two, cache = "lectures/01-one.ipynb", "lectures/02-two.ipynb", package.parent / "cache"
+    folder = gather(package)
     assert execute_notebooks(folder, cache) == [one, two]
-    assert printed(folder / one) == ["", "one\n", "read by one\n"]
+    assert printed(folder / one) == ["", "one\n"]
 
-    assert execute_notebooks(gather(repository), cache) == []
-    assert printed(folder / two) == ["", "two\n"]
+    assert execute_notebooks(gather(package), cache) == []
+    assert printed(folder / one) == ["", "one\n"]
 
-    (package / "two.py").write_text("NAME = 'new'", encoding="utf-8")
-    assert execute_notebooks(gather(repository), cache) == [two]
-    assert printed(folder / two) == ["", "new\n"]
+    (package / "one.py").write_text("NAME = 'new'", encoding="utf-8")
+    assert execute_notebooks(gather(package), cache) == [one, two]
+    assert printed(folder / one) == ["", "new\n"]
+    assert len(list(cache.iterdir())) == 1, "what came from another package is kept no longer"
 
-    (package / "words.txt").write_text("other words", encoding="utf-8")
-    assert execute_notebooks(gather(repository), cache) == [one]
-    assert printed(folder / one)[2] == "other words\n"
-
-    (package / "data" / "digits").write_text("4567", encoding="utf-8")
-    assert execute_notebooks(gather(repository), cache) == [one, two]
-
-    (package / "two.py").unlink()
-    with pytest.raises(ExecutionError, match="No module named 'two'"):
-        execute_notebooks(gather(repository), cache)
+    (package / "one.py").unlink()
+    with pytest.raises(ExecutionError, match="No module named 'one'"):
+        execute_notebooks(gather(package), cache)
 
 
-def test_new_prose_needs_no_run_and_new_code_does(repository: Path) -> None:
-    cache = repository.parent / "cache"
-    execute_notebooks(gather(repository), cache)
-    folder = gather(repository, prose="# Another title")
+def test_new_prose_needs_no_run_and_new_code_does(package: Path) -> None:
+    cache = package.parent / "cache"
+    execute_notebooks(gather(package), cache)
+    folder = gather(package, prose="# Another title")
     assert execute_notebooks(folder, cache) == []
     notebook = nbformat.read(folder / "lectures" / "01-one.ipynb", as_version=4)
     assert notebook.cells[0].source == "# Another title"
+    assert [cell.id for cell in notebook.cells] == ["prose", "code-0", "code-1"]
     assert printed(folder / "lectures" / "01-one.ipynb")[1] == "one\n"
 
     write_notebook(folder / "lectures" / "02-two.ipynb", "print(1 + 1)")
@@ -88,30 +75,18 @@ def test_new_prose_needs_no_run_and_new_code_does(repository: Path) -> None:
     assert printed(folder / "lectures" / "02-two.ipynb") == ["2\n"]
 
 
-def test_another_torch_runs_everything_again(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cache = repository.parent / "cache"
-    execute_notebooks(gather(repository), cache)
-    monkeypatch.setattr(execution, "version", lambda package: f"another {package}")
-    assert len(execute_notebooks(gather(repository), cache)) == 2
+def test_other_versions_run_everything_again(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = package.parent / "cache"
+    execute_notebooks(gather(package), cache)
+    monkeypatch.setattr(execution, "environment_hash", lambda: "another torch")
+    assert len(execute_notebooks(gather(package), cache)) == 2
 
 
-def test_a_file_that_was_edited_during_the_run_is_not_trusted(repository: Path) -> None:
-    module = repository / "utils" / "ee559" / "two.py"
-    folder, cache = repository.parent / "source", repository.parent / "cache"
-    code = f"import sys; sys.path.insert(0, {str(module.parent)!r}); import two; open({str(module)!r}, 'a').write('#')"
-    write_notebook(folder / "edits.ipynb", code)
+def test_a_module_that_was_edited_during_the_run_is_not_trusted(package: Path) -> None:
+    folder, cache = package.parent / "source", package.parent / "cache"
+    write_notebook(folder / "edits.ipynb", f"open({str(package / 'one.py')!r}, 'a').write('#')")
     assert execute_notebooks(folder, cache) == ["edits.ipynb"]
     assert execute_notebooks(folder, cache) == ["edits.ipynb"]
-
-
-def test_the_real_package_is_followed_to_its_modules_and_data(tmp_path: Path, root: Path) -> None:
-    write_notebook(tmp_path / "source" / "timing.ipynb", "from ee559 import timing")
-    execute_notebooks(tmp_path / "source", tmp_path / "cache")
-    (entry,) = (tmp_path / "cache").iterdir()
-    files = json.loads(entry.read_text(encoding="utf-8"))["files"]
-    assert {"utils/ee559/__init__.py", "utils/ee559/timing.py", "utils/ee559/data/SHA256SUMS"} <= set(files)
-    assert "utils/ee559/doctor.py" not in files, "which ee559 does not import"
-    assert all((root / file).is_file() for file in files)
 
 
 def test_notebooks_run_side_by_side(tmp_path: Path) -> None:

@@ -32,8 +32,8 @@ def gather_sources(folder: Path, options: SiteOptions) -> None:
 def build_site(output: Path, options: SiteOptions = DEFAULT_OPTIONS, cache: Path = CACHE) -> None:
     """Write the site into ``output``; what stood there stays until the new one is whole.
 
-    Nothing is done when nothing has changed. Else only the notebooks run whose code, or whose part of ``ee559``, has
-    changed, and only their pages are written again.
+    Nothing is done when nothing has changed. Else only the notebooks run whose code has changed, or all if ``ee559``
+    has, and only their pages are written again.
 
     Args:
         output: where the pages go.
@@ -58,7 +58,7 @@ def build_site(output: Path, options: SiteOptions = DEFAULT_OPTIONS, cache: Path
         source, fresh = Path(workshop) / "source", Path(workshop) / "html"
         gather_sources(source, options)
         try:
-            execute_notebooks(source, cache / "runs")
+            execute_notebooks(source, cache / "notebooks")
             shutil.copytree(write_html(source, cache / "sphinx"), fresh)
         except (ExecutionError, SphinxError) as error:
             raise SiteError(f"The site was not built; the old one stands. {error}") from error

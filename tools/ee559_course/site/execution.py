@@ -1,33 +1,29 @@
-"""Run the site's notebooks side by side, and only those whose code, package or versions have changed."""
+"""Run the site's notebooks side by side; jupyter-cache keeps their outputs until their code or the package changes.
 
-import json
+MyST-NB can use jupyter-cache by itself, but runs cells with nbclient's default: it drops, without an error, what a busy
+kernel has not shown after four seconds.
+"""
+
 import os
 import re
-import sys
+import shutil
 import tempfile
-import time
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import nbformat
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
 from myst_nb.core.read import read_myst_markdown_notebook
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
 from ee559_course.paths import ROOT, SITE_SOURCES
-from ee559_course.site.fingerprint import file_hash, text_hash
+from ee559_course.site.fingerprint import environment_hash, sources_hash, text_hash
 
-DATA = ROOT / "utils" / "ee559" / "data"
+PACKAGE = ROOT / "utils" / "ee559"
 SECONDS_A_CELL = 120
-WATCH = """import sys
-sys.ee559_opened = set()
-sys.addaudithook(lambda event, arguments: event == "open" and sys.ee559_opened.add(str(arguments[0])))"""
-REPORT = """import sys
-print(*(getattr(module, "__file__", None) for module in list(sys.modules.values())), *sys.ee559_opened, sep="\\n")"""
 
 
 class ExecutionError(Exception):
@@ -43,35 +39,40 @@ def execute_notebooks(folder: Path, cache: Path, workers: int | None = None) -> 
 
     Args:
         folder: the gathered sources of the site.
-        cache: keeps the outputs of each notebook, and the files that they came from.
+        cache: keeps the outputs that came from this package and these versions; those from others go.
         workers: how many run side by side; one a core if not said.
 
     Returns:
         The names of the notebooks that were run.
 
     Raises:
-        ExecutionError: a cell failed; notebooks that have finished stay in the cache.
+        ExecutionError: a cell failed; the notebooks before it stay in the cache.
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the kernels inherit it
-    cache.mkdir(parents=True, exist_ok=True)
+    current = cache / text_hash([environment_hash(), sources_hash(PACKAGE)])
+    for other in cache.glob("*"):
+        if other != current:
+            shutil.rmtree(other)
+    kept = get_cache(current)
     markdown = _markdown_pages_as_notebooks(folder)
-    pages = [path for path in sorted(folder.rglob("*.ipynb")) if not path.is_relative_to(folder / "notebooks")]
-    notebooks = {path: nbformat.read(path, as_version=4) for path in pages}
-    notebooks = {
-        path: nb for path, nb in notebooks.items() if nb.metadata.get("mystnb", {}).get("execution_mode") != "off"
-    }
-    stale = [path for path, notebook in notebooks.items() if not _from_cache(notebook, cache)]
-    names = [(path.with_suffix(".md") if path in markdown else path).relative_to(folder).as_posix() for path in stale]
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        runs = [pool.submit(_run, name, notebooks[path], cache) for name, path in zip(names, stale, strict=True)]
+    stale: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        off = notebook.metadata.get("mystnb", {}).get("execution_mode") == "off"
+        if off or path.is_relative_to(folder / "notebooks"):
+            continue
         try:
-            for run in runs:
-                run.result()
+            nbformat.write(kept.merge_match_into_notebook(notebook)[1], path)
+        except KeyError:  # this code has not run yet
+            stale[(path.with_suffix(".md") if path in markdown else path).relative_to(folder).as_posix()] = path
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+        try:
+            for name, notebook in zip(stale, pool.map(_run, stale, stale.values()), strict=True):
+                kept.cache_notebook_bundle(CacheBundleIn(notebook, name), check_validity=False, overwrite=True)
+                nbformat.write(notebook, stale[name])
         finally:
             pool.shutdown(cancel_futures=True)
-    for path, notebook in notebooks.items():
-        nbformat.write(notebook, path)
-    return names
+    return list(stale)
 
 
 def _markdown_pages_as_notebooks(folder: Path) -> set[Path]:
@@ -89,89 +90,27 @@ def _markdown_pages_as_notebooks(folder: Path) -> set[Path]:
     return made
 
 
-def _code_cells(notebook: NotebookNode) -> list[NotebookNode]:
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
-
-
-def _entry(notebook: NotebookNode, cache: Path) -> Path:
-    """Return where the outputs of this code, run by this Python with this torch, are kept."""
-    code = [json.dumps([cell.source, cell.metadata.get("tags", [])]) for cell in _code_cells(notebook)]
-    return cache / f"{text_hash([sys.version, version('torch'), *code])}.json"
-
-
-def _from_cache(notebook: NotebookNode, cache: Path) -> bool:
-    """Fill in the outputs of an earlier run; return False where there is none, or a file that it read has changed."""
-    entry = _entry(notebook, cache)
-    if not _code_cells(notebook):
-        return True
-    if not entry.exists():
-        return False
-    kept = json.loads(entry.read_text(encoding="utf-8"))
-    if _hashes(kept["files"]) != kept["files"]:
-        return False
-    _fill_in(notebook, kept["results"])
-    return True
-
-
-def _hashes(names: Iterable[str]) -> dict[str, str]:
-    """Return the hash of each file of the repository, empty where it is gone."""
-    return {name: file_hash(ROOT / name) if (ROOT / name).is_file() else "" for name in names}
-
-
-def _fill_in(notebook: NotebookNode, results: list[dict[str, Any]]) -> None:
-    for cell, result in zip(_code_cells(notebook), results, strict=True):
-        cell.update(nbformat.from_dict(result))
-
-
-def _run(name: str, notebook: NotebookNode, cache: Path) -> None:
-    """Run a notebook in a fresh kernel and an empty folder, and keep its outputs with the files that it read."""
-    started = time.time()
-    copy = nbformat.from_dict(notebook)
-    code = _code_cells(copy)
-    watch, report = (nbformat.v4.new_code_cell(source) for source in (WATCH, REPORT))
-    copy.cells = [watch, *code, report]
+def _run(name: str, path: Path) -> NotebookNode:
+    """Run a notebook in a fresh kernel; return it with its outputs."""
+    notebook: NotebookNode = nbformat.read(path, as_version=4)
     print(f"running {name} …", flush=True)
     with tempfile.TemporaryDirectory() as empty:
-        place = str(SITE_SOURCES) if name.endswith(".md") else empty
         client = NotebookClient(
-            copy,
+            notebook,
             timeout=SECONDS_A_CELL,
             startup_timeout=SECONDS_A_CELL,
-            iopub_timeout=SECONDS_A_CELL,  # by default it would go on after 4 s, without what a busy kernel has to show
+            iopub_timeout=SECONDS_A_CELL,
             raise_on_iopub_timeout=True,
             store_widget_state=False,
             record_timing=False,
-            resources={"metadata": {"path": place}},
+            resources={"metadata": {"path": str(SITE_SOURCES) if name.endswith(".md") else empty}},
         )
         with client.setup_kernel():
-            for number, cell in enumerate(copy.cells):
+            for number, cell in enumerate(notebook.cells):
                 try:
-                    client.execute_cell(cell, number, store_history=cell not in (watch, report))
+                    client.execute_cell(cell, number)
                 except CellExecutionError as error:
                     raise ExecutionError(f"{name}, cell {cell.id}: {error.ename}: {error.evalue}") from error
                 except (CellControlSignal, DeadKernelError) as error:
                     raise ExecutionError(f"{name}, cell {cell.id}: {type(error).__name__}: {error}") from error
-    said = "".join(output.get("text", "") for output in report.outputs)
-    results = [{"execution_count": cell.execution_count, "outputs": cell.outputs} for cell in code]
-    files = _hashes(_own_files(Path(place) / file for file in said.splitlines()))
-    edited = {file: "" for file in files if (ROOT / file).stat().st_mtime > started}  # so the next build runs it again
-    entry = _entry(notebook, cache)
-    fresh = entry.with_suffix(f".{os.getpid()}")
-    fresh.write_text(json.dumps({"files": files | edited, "results": results}), encoding="utf-8")
-    os.replace(fresh, entry)
-    _fill_in(notebook, results)
-
-
-def _own_files(read: Iterable[Path]) -> list[str]:
-    """Pick the files of the repository from all that a kernel has read; not its environment, not what is built.
-
-    The package's data always count: MNIST is unpacked into the reader's own cache, and read from there.
-    """
-    own = {path.relative_to(ROOT).as_posix() for path in DATA.iterdir() if path.is_file()}
-    for path in read:
-        if path.is_relative_to(ROOT) and path.is_file():
-            inside = path.relative_to(ROOT)
-            hidden = any(part.startswith(".") or part in ("build", "__pycache__") for part in inside.parts)
-            if not hidden and not path.is_relative_to(sys.prefix):
-                own.add(inside.as_posix())
-    return sorted(own)
+    return notebook
