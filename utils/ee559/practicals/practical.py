@@ -69,12 +69,13 @@ class Practical:
             return f"✗ {name}: {sentence(fault.removeprefix(f'{name}: '))}{self._see(test)}"
         tests = [each for each in self.tests if each.asks == name]
         if all(each.form_only for each in tests):
-            return f"✓ {name}: complete. What is right in it is told after grading."
+            return f"✓ {name}: complete. You will learn after grading which values are right."
         nb_cases = sum(len(each.cases) for each in tests)
         return f"✓ {name}: right, on {nb_cases} case{'s' if nb_cases > 1 else ''}."
 
     def progress(self, namespace: Mapping[str, object]) -> None:
         """Print which answers pass, given the notebook's ``globals()``."""
+        print("All checks run again: this may take a minute.", flush=True)
         passed = 0
         with forbid(self.forbidden):
             for name in self.answers:

@@ -1,7 +1,10 @@
 """A recorded test of a practical: how an answer is tried, and which values must come, without anything that makes them."""
 
+import signal
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +15,11 @@ from ee559.practicals.asking import as_graded, define, question_names
 from ee559.practicals.wire import pack, unpack
 
 MAX_SHOWN = 8  # values of a tensor that are written in a call
+TOO_LONG = "it takes too long on a large batch. Is there a loop over the samples?"
+
+
+class _TakesTooLongError(BaseException):
+    """Breaks off an answer, and passes whatever catches an ``Exception`` in it."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +81,16 @@ class RecordedTest:
         wrong, found, seconds = None, [], []
         for case in self.cases:
             given: Any = unpack(case.given)
+            most = seconds[0] + self.seconds if self.seconds is not None and len(seconds) == 1 else None
             start = time.process_time()
             try:
-                with as_graded():
+                with as_graded(), _at_most(most):
                     came: Any = unpack(pack(answer(function, **given)))
                 seconds.append(time.process_time() - start)
             except NotImplementedError as error:
                 return f"not answered yet: {error}"
+            except _TakesTooLongError:
+                return wrong or f"{self.asks}: {TOO_LONG}"
             except Exception as error:  # whatever a student's code raises is what the student must read
                 raised = f"{case.call} raised {type(error).__name__}: {error}".rstrip(": ")
                 missing = self.form_only and isinstance(error, KeyError)
@@ -97,7 +108,7 @@ class RecordedTest:
             differs = difference(came, expected, show=not self.form_only, dtype=False)
             wrong = wrong or (differs and f"{case.call}: {differs}")
         if wrong is None and self.seconds is not None and seconds[1] - seconds[0] > self.seconds:
-            return f"{self.asks}: it takes too long on a large batch. Is there a loop over the samples?"
+            return f"{self.asks}: {TOO_LONG}"
         return wrong and wrong + self._likely(found)
 
     def _likely(self, found: list[object]) -> str:
@@ -114,6 +125,26 @@ class RecordedTest:
             )
         ]
         return f". It looks like this: {same[0]}" if len(same) == 1 else ""
+
+
+@contextmanager
+def _at_most(seconds: float | None) -> Iterator[None]:
+    """Break off what takes more processor time, where that can be: in a main thread, and not on Windows."""
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if seconds is None or not in_main_thread or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def break_off(*_: object) -> None:
+        raise _TakesTooLongError
+
+    before = signal.signal(signal.SIGPROF, break_off)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before or signal.SIG_DFL)
 
 
 def form_of(value: object) -> object:
