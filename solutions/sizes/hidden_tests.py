@@ -35,6 +35,14 @@ class _Unseen(HiddenTest):
     part = "unseen"
     asks = "unseen"
     mistakes = {
+        "the first window begins at cell 0, and not at the frame's first": (
+            lambda length, kernel_size, stride, padding: [
+                cell for cell in not_met(length + 2 * padding, kernel_size, stride, 0) if cell < length
+            ]
+        ),
+        "the frame's cells are listed too, counted from the frame's first": (
+            lambda length, kernel_size, stride, padding: not_met(length + 2 * padding, kernel_size, stride, 0)
+        ),
         "the windows' own cells, and not those that no window meets": lambda length, kernel_size, stride, padding: [
             cell for cell in range(length) if cell not in not_met(length, kernel_size, stride, padding)
         ],
@@ -75,6 +83,7 @@ class UnseenWithAFrame(_Unseen):
     """With a frame"""
 
     points = 1
+    see = ("02", "Exercise 2: where the windows begin")
 
     @staticmethod
     def fixed() -> Iterator[Case]:
@@ -167,7 +176,7 @@ class PooledWithAStride(_Pooled):
 
 
 class PooledOblongImages(_Pooled):
-    """Images that are wider than high, or higher than wide"""
+    """Images that are wider than tall, or taller than wide"""
 
     points = 1
 
@@ -375,7 +384,6 @@ def judged_shifts(shifts: Tensor, bias: Tensor) -> dict[str, object]:
     """Return what is judged of a linear layer's bias that has these values."""
     numbers = shifts.reshape(len(bias), -1)
     return {
-        "one number for each row of the matrix": True,
         "least and largest number for each filter": torch.stack([numbers.amin(1), numbers.amax(1)], 1),
         "gradient for bias, divided by the places": torch.ones(len(bias)),
     }
@@ -416,11 +424,11 @@ class LinearBias(_Linear):
     @staticmethod
     def facts(came: Any, bias: Tensor, height: int, width: int, stride: int, padding: int) -> object:
         shifts, gradient = came["shifts"], came["gradient"]
-        if shifts.shape != (came["rows"],) or len(shifts) % len(bias) or not len(shifts):
-            return {"one number for each row of the matrix": False}
+        size, rows = list(shifts.shape), came["rows"]
+        fits = size == [rows] and rows > 0 and rows % len(bias) == 0
+        assert fits, f"the bias is one number for each row of the matrix, which has {rows} rows, got {size}"
         numbers = shifts.reshape(len(bias), -1)
         return {
-            "one number for each row of the matrix": True,
             "least and largest number for each filter": torch.stack([numbers.amin(1), numbers.amax(1)], 1),
             "gradient for bias, divided by the places": None if gradient is None else gradient / numbers.size(1),
         }
@@ -434,6 +442,7 @@ class LinearGradients(_Linear):
     """Gradients for the weight"""
 
     points = 1
+    see = ("05", "Five filters, written by hand")
 
     @staticmethod
     def fixed() -> Iterator[Case]:
@@ -468,6 +477,14 @@ def seen(layers: Layers) -> int:
     return max(cells) - min(cells) + 1
 
 
+def seen_by_multiples(layers: Layers, more: int) -> int:
+    """Return how far one output would see if m outputs of a layer took m strides, and a kernel and some more."""
+    cells = 1
+    for kernel_size, stride, dilation in reversed(layers):
+        cells = cells * stride + dilation * (kernel_size - 1) + more
+    return cells
+
+
 class _Field(HiddenTest):
     part = "field"
     asks = "field"
@@ -483,9 +500,13 @@ class FieldOfSteps(_Field):
     """Layers of stride 1, with and without dilation"""
 
     points = 1
-    see = ("03", "Sides that do not divide")
     mistakes = {
-        "dilation is left out": lambda layers: seen([(k, s, 1) for k, s, _ in layers]),
+        "m outputs take m strides, and it is m − 1: the first window needs none": lambda layers: seen_by_multiples(
+            layers, 1
+        ),
+        "dilation is left out: lecture 03 has it in the formula for a side": lambda layers: seen(
+            [(k, s, 1) for k, s, _ in layers]
+        ),
         "kernel sizes are added up": lambda layers: sum(k for k, _, _ in layers),
     }
 
@@ -511,6 +532,9 @@ class FieldOfStrides(_Field):
 
     points = 2
     mistakes = {
+        "m outputs take m strides, and it is m − 1: the first window needs none": lambda layers: seen_by_multiples(
+            layers, 0
+        ),
         "strides are left out": lambda layers: seen([(k, 1, d) for k, _, d in layers]),
         "the layers are followed in the other direction": lambda layers: seen(layers[::-1]),
     }
@@ -538,14 +562,42 @@ class _Designed(HiddenTest):
     asks = "my_stack"
 
     @staticmethod
-    def fixed() -> Iterator[Case]:
-        yield {}
-
-    @staticmethod
-    def answer(my_stack: Any) -> object:
+    def answer(my_stack: Any, criterion: int) -> object:
         import operator
 
         return [[operator.index(number) for number in layer] for layer in my_stack()]
+
+    @staticmethod
+    def facts(came: Any, criterion: int) -> object:
+        assert all(len(layer) == 2 for layer in came), "each layer is a pair (kernel_size, stride)"
+        side, seen, step, weights, products = 28, 1, 1, 0, 0
+        for kernel_size, stride in came:
+            side = (side - kernel_size) // stride + 1 if kernel_size >= 1 and stride >= 1 else 0
+            seen, step = seen + (kernel_size - 1) * step, step * stride
+            weights, products = weights + kernel_size**2, products + (kernel_size * side) ** 2
+        strange = [each for each in came if each[0] < 2 or each[1] < 1]
+        form = ["no layer: one to six are allowed"] if not came else []
+        form += [f"{len(came)} layers: at most six are allowed"] if len(came) > 6 else []
+        form += [f"a layer {strange[0]}: kernels are at least 2×2, and strides at least 1"] if strange else []
+        few = [f"{side}×{side} places at the end: at least 4×4 are wanted"] if side < 4 else []
+        few += [f"one place sees {seen} pixels along a side: at least 20 are wanted"] if seen < 20 else []
+        of_pair = "for each pair of channels: at most"
+        faults = {
+            1: form + [f"{side}×{side} places at the end: exactly 4×4 are wanted"] * (side != 4),
+            2: few + [f"{weights} weights {of_pair} 60 are allowed"] * (weights > 60),
+            3: few + [f"{products:,} products {of_pair} 6,000 are allowed"] * (products > 6000),
+        }
+        met = " and ".join(str(number) for number, found in faults.items() if not found) or "none"
+        assert not faults[criterion], f"{faults[criterion][0]}. Criteria met: {met}"
+        return True
+
+    @staticmethod
+    def expected(criterion: int) -> object:
+        return True
+
+    @classmethod
+    def call(cls, case: Case) -> str:
+        return "my_stack()"
 
 
 class DesignedSize(_Designed):
@@ -554,79 +606,30 @@ class DesignedSize(_Designed):
     points = 1
 
     @staticmethod
-    def facts(came: Any) -> object:
-        if not all(len(layer) == 2 for layer in came):
-            return {"each layer is a pair": False}
-        side = 28
-        for kernel_size, stride in came:
-            side = (side - kernel_size) // stride + 1 if kernel_size >= 1 and stride >= 1 else 0
-        return {
-            "each layer is a pair": True,
-            "at most six layers, and one at least": 1 <= len(came) <= 6,
-            "kernels of 2 at least, strides of 1 at least": all(k >= 2 and s >= 1 for k, s in came),
-            "places along a side": side,
-        }
-
-    @staticmethod
-    def expected() -> object:
-        return {
-            "each layer is a pair": True,
-            "at most six layers, and one at least": True,
-            "kernels of 2 at least, strides of 1 at least": True,
-            "places along a side": 4,
-        }
+    def fixed() -> Iterator[Case]:
+        yield {"criterion": 1}
 
 
 class DesignedWeights(_Designed):
     """It sees 20 pixels, with 60 weights for each pair of channels"""
 
     points = 2
+    see = ("04", "Shapes of the parameters")
 
     @staticmethod
-    def facts(came: Any) -> object:
-        side, seen, step, weights = 28, 1, 1, 0
-        for kernel_size, stride in came:
-            side = (side - kernel_size) // stride + 1 if kernel_size >= 1 and stride >= 1 else 0
-            seen, step, weights = seen + (kernel_size - 1) * step, step * stride, weights + kernel_size**2
-        return {
-            "places along a side, or 4 if they are more": min(side, 4),
-            "pixels seen, or 20 if they are more": min(seen, 20),
-            "weights for each pair of channels, or 60 if they are fewer": max(weights, 60),
-        }
-
-    @staticmethod
-    def expected() -> object:
-        return {
-            "places along a side, or 4 if they are more": 4,
-            "pixels seen, or 20 if they are more": 20,
-            "weights for each pair of channels, or 60 if they are fewer": 60,
-        }
+    def fixed() -> Iterator[Case]:
+        yield {"criterion": 2}
 
 
 class DesignedProducts(_Designed):
     """It sees 20 pixels, with 6,000 products for each pair of channels"""
 
     points = 1
+    see = ("04", "The convolutional layer")
 
     @staticmethod
-    def facts(came: Any) -> object:
-        side, seen, step, products = 28, 1, 1, 0
-        for kernel_size, stride in came:
-            side = (side - kernel_size) // stride + 1 if kernel_size >= 1 and stride >= 1 else 0
-            seen, step, products = seen + (kernel_size - 1) * step, step * stride, products + (kernel_size * side) ** 2
-        return {
-            "places along a side, or 4 if they are more": min(side, 4),
-            "pixels seen, or 20 if they are more": min(seen, 20),
-            "products for each pair of channels, or 6000 if they are fewer": max(products, 6000),
-        }
-
-    @staticmethod
-    def expected() -> object:
-        return {
-            "places along a side, or 4 if they are more": 4,
-            "pixels seen, or 20 if they are more": 20,
-            "products for each pair of channels, or 6000 if they are fewer": 6000,
-        }
+    def fixed() -> Iterator[Case]:
+        yield {"criterion": 3}
 
 
 class _Readings(HiddenTest):
@@ -650,6 +653,12 @@ class ReadingsOfTheNetwork(_Readings):
         return {name: read[name] for name in ("pixels seen", "pixels unseen", "with stride")}
 
     @staticmethod
+    def facts(came: Any) -> object:
+        for name, value in came.items():
+            assert not isinstance(value, float) or value % 1 == 0, f"{name}: expected a whole number, got {value}"
+        return came
+
+    @staticmethod
     def expected() -> object:
         return {"pixels seen": 22, "pixels unseen": 2, "with stride": 39}
 
@@ -665,6 +674,13 @@ class ReadingsOfTheMatrix(_Readings):
         letter = read["after a step"]
         letter = letter.strip().upper() if isinstance(letter, str) else letter
         return {"not zero": read["not zero"], "after a step": letter}
+
+    @staticmethod
+    def facts(came: Any) -> object:
+        number, letter = came["not zero"], came["after a step"]
+        assert not isinstance(number, float) or number % 1 == 0, f"not zero: expected a whole number, got {number}"
+        assert letter in ("A", "B", "C"), f"after a step: expected one of the letters A, B and C, got {letter!r}"
+        return came
 
     @staticmethod
     def expected() -> object:
