@@ -78,7 +78,8 @@ class RecordedTest:
         names = question_names()
         answer = define(self.answer, names)
         facts = define(self.facts, names) if self.facts else None
-        wrong, found, seconds = None, [], []
+        wrong, found = None, []
+        seconds: list[float] = []
         for case in self.cases:
             given: Any = unpack(case.given)
             most = seconds[0] + self.seconds if self.seconds is not None and len(seconds) == 1 else None
