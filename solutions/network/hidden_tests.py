@@ -86,6 +86,7 @@ class TrainedSteps(_Trained):
     """The parameters after full mini-batches"""
 
     points = 2
+    see = ("09", "What it costs")
     mistakes = {
         "gradients add up: they are not set to zero": lambda weight, bias, x, t, size, nb_epochs, eta: after(
             *trained(weight, bias, x, t, size, nb_epochs, eta, add_up=True)
@@ -126,6 +127,7 @@ class TrainedLosses(_Trained):
     """The losses of full mini-batches"""
 
     points = 2
+    see = ("06", "The absolute error, and reading a number")
     mistakes = {
         "the losses of the mini-batches are added up": lambda weight, bias, x, t, size, nb_epochs, eta: [
             mean * (len(x) // size) for mean in trained(weight, bias, x, t, size, nb_epochs, eta)[2]
@@ -168,6 +170,7 @@ class TrainedLastBatch(_Trained):
     """A last mini-batch that is shorter"""
 
     points = 2
+    see = ("06", "The mean square error")
     mistakes = {
         "mini-batches count alike, the shorter one too": lambda weight, bias, x, t, size, nb_epochs, eta: fallen(
             weight, *trained(weight, bias, x, t, size, nb_epochs, eta, all_alike=True)
@@ -303,23 +306,27 @@ class ErrorsByMiniBatch(HiddenTest):
 
     @staticmethod
     def facts(came: Any, nb_samples: int, size: int) -> object:
-        return {
-            "samples that the model gets in all": sum(samples for samples, _ in came),
-            "samples at once, or the size if they are fewer": max([size, *(samples for samples, _ in came)]),
-            "gradients switched on": any(grad for _, grad in came),
-        }
+        total, most = sum(samples for samples, _ in came), max([0, *(samples for samples, _ in came)])
+        assert total == nb_samples, f"the model gets {total} of the {nb_samples} samples"
+        assert most <= size, f"the model gets {most} samples at once: at most {size} are allowed"
+        assert not any(grad for _, grad in came), "gradients are recorded: call the model under torch.no_grad()"
+        return True
 
     @staticmethod
     def expected(nb_samples: int, size: int) -> object:
-        return {
-            "samples that the model gets in all": nb_samples,
-            "samples at once, or the size if they are fewer": size,
-            "gradients switched on": False,
-        }
+        return True
 
     @classmethod
     def call(cls, case: Case) -> str:
         return f"compute_nb_errors with {case['nb_samples']} samples and mini-batches of {case['size']}"
+
+
+def fitted(
+    weight: Tensor, bias: Tensor, input: Tensor, target: Tensor, nb_epochs: int, eta: float, add_up: bool = False
+) -> dict[str, Tensor]:
+    """Return a linear layer's parameters after steps on all samples at once."""
+    weight, bias, _ = trained(weight, bias, input, target, len(input), nb_epochs, eta, add_up)
+    return {"weight": weight, "bias": bias}
 
 
 class _Fit(HiddenTest):
@@ -338,8 +345,8 @@ class _Fit(HiddenTest):
     @staticmethod
     def expected(weight: Tensor, bias: Tensor, input: Tensor, labels: Tensor, nb_epochs: int, eta: float) -> object:
         target = 2.0 * F.one_hot(labels, len(bias)) - 1
-        end, start, _ = trained(weight, bias, input, target, len(input), nb_epochs, eta)
-        return {"weight": end, "bias": start}
+        end, bias, _ = trained(weight, bias, input, target, len(input), nb_epochs, eta)
+        return {"weight": end, "bias": bias}
 
     @classmethod
     def call(cls, case: Case) -> str:
@@ -364,6 +371,11 @@ class FitToTargets(_Fit):
     """Targets of −1/+1: one step, where all outputs are positive"""
 
     points = 2
+    mistakes = {
+        "the targets are 0 and 1, and not −1 and +1": lambda weight, bias, input, labels, nb_epochs, eta: fitted(
+            weight, bias, input, F.one_hot(labels, len(bias)), nb_epochs, eta
+        ),
+    }
 
     @staticmethod
     def fixed() -> Iterator[Case]:
@@ -377,10 +389,15 @@ class FitToTargets(_Fit):
 
 
 class FitInSteps(_Fit):
-    """Several steps of one output, which is positive"""
+    """Several steps of a model with one output, which is positive"""
 
     points = 2
-    see = ("06", "Push the outputs")
+    see = ("09", "What it costs")
+    mistakes = {
+        "gradients add up: they are not set to zero": lambda weight, bias, input, labels, nb_epochs, eta: fitted(
+            weight, bias, input, torch.ones(len(labels), 1), nb_epochs, eta, add_up=True
+        ),
+    }
 
     @staticmethod
     def fixed() -> Iterator[Case]:
@@ -394,10 +411,15 @@ class FitInSteps(_Fit):
 
 
 class FitOfNegativeOutputs(_Fit):
-    """One step of one output, which is negative"""
+    """One step of a model with one output, which is negative"""
 
     points = 1
     see = ("07", "Winner takes all")
+    mistakes = {
+        "a ReLU after the last layer: an output below zero passes no gradient, and cannot be −1": (
+            lambda weight, bias, input, labels, nb_epochs, eta: {"weight": weight, "bias": bias}
+        ),
+    }
 
     @staticmethod
     def fixed() -> Iterator[Case]:
@@ -441,27 +463,21 @@ class NetOfThreeConvolutions(HiddenTest):
     @staticmethod
     def facts(came: Any) -> object:
         a, b, middle = came["outputs"]
-        return {
-            "size of the outputs for one image": came["one"],
-            "size of the outputs for three images": list(a.shape),
-            "number of nn.Conv2d": len(came["kernels"]),
-            "nn.Conv2d with kernels larger than 1×1": sum(size > 1 for size in came["kernels"]),
-            "number of parameters, or 499,999 if they are fewer": max(sum(came["numbers"]), 499_999),
-            "parameters that are not used": [name for name, used in came["used"].items() if not used],
-            "it is not linear": ((a + b) / 2 - middle).abs().max().item() > 1e-4,
-        }
+        assert came["one"] == [1, 10], f"size of the outputs for one image: expected [1, 10], got {came['one']}"
+        size = list(a.shape)
+        assert size == [3, 10], f"size of the outputs for three images: expected [3, 10], got {size}"
+        convolutions, large = len(came["kernels"]), sum(side > 1 for side in came["kernels"])
+        assert convolutions == 3, f"number of nn.Conv2d: expected 3, got {convolutions}"
+        assert large == 3, f"{large} of the three kernels are larger than 1×1: all three must be"
+        total, unused = sum(came["numbers"]), [name for name, used in came["used"].items() if not used]
+        assert total < 500_000, f"number of parameters: {total:,}, and fewer than 500,000 are allowed"
+        assert not unused, f"parameters that are not used: {', '.join(unused)}"
+        assert ((a + b) / 2 - middle).abs().max().item() > 1e-4, "the network is linear"
+        return True
 
     @staticmethod
     def expected() -> object:
-        return {
-            "size of the outputs for one image": [1, 10],
-            "size of the outputs for three images": [3, 10],
-            "number of nn.Conv2d": 3,
-            "nn.Conv2d with kernels larger than 1×1": 3,
-            "number of parameters, or 499,999 if they are fewer": 499_999,
-            "parameters that are not used": [],
-            "it is not linear": True,
-        }
+        return True
 
 
 class NetThatLearns(HiddenTest):
@@ -505,17 +521,13 @@ class NetThatLearns(HiddenTest):
 
         targets = ee559.load_mnist("tiny", one_hot=True).train_target[:100].cpu()
         errors = min(int((output.argmax(1) != targets.argmax(1)).sum()) for output in came)
-        return {
-            "nan: the step is too large for it": all(bool(output.isnan().any()) for output in came),
-            "errors on the 100 images, or 39 if they are fewer": max(errors, 39),
-        }
+        assert not all(bool(output.isnan().any()) for output in came), "its outputs are nan: the step is too large"
+        assert errors < 40, f"{errors} errors on the 100 images, in the best training: fewer than 40 are wanted"
+        return True
 
     @staticmethod
     def expected() -> object:
-        return {
-            "nan: the step is too large for it": False,
-            "errors on the 100 images, or 39 if they are fewer": 39,
-        }
+        return True
 
     @classmethod
     def call(cls, case: Case) -> str:
@@ -596,11 +608,11 @@ class RatesOfNewModels(_Rates):
             "models in the order in which they are trained": [
                 model for what, model in came["calls"] if what == "train"
             ],
-            "each is tested after it is trained": all(
-                ["train", model] in came["calls"][:place]
+            "models tested before they are trained": [
+                model
                 for place, (what, model) in enumerate(came["calls"])
-                if what == "test"
-            ),
+                if what == "test" and ["train", model] not in came["calls"][:place]
+            ],
         }
 
     @staticmethod
@@ -608,7 +620,7 @@ class RatesOfNewModels(_Rates):
         return {
             "models made": len(errors),
             "models in the order in which they are trained": list(range(len(errors))),
-            "each is tested after it is trained": True,
+            "models tested before they are trained": [],
         }
 
 
@@ -634,6 +646,8 @@ class ReadingsOfTheSpread(_Readings):
 
     @staticmethod
     def facts(came: Any) -> object:
+        for name, value in came.items():
+            assert float(value) >= 0, f"{name}: expected percentage points, got {value}"
         return {
             "spread": round(float(came["spread"]), 2),
             "chance of counting": round(float(came["chance of counting"]), 1),
@@ -657,6 +671,15 @@ class ReadingsOfTheWidths(_Readings):
             **{name: word.strip().lower() if isinstance(word, str) else word for name, word in words.items()},
             "apart from 200": sorted(read["apart from 200"]),
         }
+
+    @staticmethod
+    def facts(came: Any) -> object:
+        for name in ("falls", "always falls"):
+            assert came[name] in ("yes", "no"), f"{name}: expected 'yes' or 'no', got {came[name]!r}"
+        widths = [10, 50, 200, 500, 1000]
+        strange = [each for each in came["apart from 200"] if each not in widths]
+        assert not strange, f"apart from 200: expected some of the widths {widths}, got {strange[0]!r}"
+        return came
 
     @staticmethod
     def expected() -> object:
