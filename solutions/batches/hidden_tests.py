@@ -134,15 +134,17 @@ class OthersOnALargeBatch(HiddenTest):
 
     @staticmethod
     def facts(came: Any, nb_samples: int, num_classes: int) -> object:
-        """Say whether each row is near the mean of its class: the other tests look closer."""
+        """Say which row is not near the mean of its class: the other tests look closer."""
         labels = torch.arange(nb_samples)[-num_classes:] % num_classes
+        assert came["size"] == [nb_samples, 4], f"size: expected {[nb_samples, 4]}, got {came['size']}"
         far = (came["rows"] - 10 * labels[:, None] - 0.5).abs().max()
-        return {"size": came["size"], "each row is near the mean of its class": bool(far < 0.1)}
+        assert bool(far < 0.1), "a row is far from the mean of its class"
+        return True
 
     @staticmethod
     def expected(nb_samples: int, num_classes: int) -> object:
         """Return what holds for the means."""
-        return {"size": [nb_samples, 4], "each row is near the mean of its class": True}
+        return True
 
 
 class _Telling(HiddenTest):
@@ -216,6 +218,25 @@ class TellingSizes(_Telling):
         yield from ({"number": number} for number in [draw.randint(9, 16) for _ in range(15)])
 
 
+def loss_of_rows(
+    x: Tensor, w: Tensor, b: Tensor, t: Tensor, weights: Tensor, deviation: Tensor | None = None
+) -> Tensor:
+    """Return the weighted mean of the losses of rows of mean 0, each divided by its deviation or by what is given."""
+    deviation = x.std(1, correction=0, keepdim=True) if deviation is None else deviation
+    losses = (x / deviation @ w.t() + b - t).square().mean(1)
+    return (weights * losses).sum() / weights.sum()
+
+
+def centred(x: Tensor) -> Tensor:
+    """Return rows, each less its mean."""
+    return x - x.mean(1, keepdim=True)
+
+
+def mixed(images: Tensor) -> Tensor:
+    """Return the rows that the given code makes: each has numbers of several images."""
+    return images.reshape(-1, len(images)).t()
+
+
 def weighted_mean_loss(images: Tensor, w: Tensor, b: Tensor, t: Tensor, weights: Tensor) -> Tensor:
     """Return the weighted mean of the images' losses, image by image."""
     losses = []
@@ -224,6 +245,11 @@ def weighted_mean_loss(images: Tensor, w: Tensor, b: Tensor, t: Tensor, weights:
         x = (x - x.mean()) / x.std(correction=0)
         losses.append((w.mv(x) + b - t[n]).square().mean())
     return (weights * torch.stack(losses)).sum() / weights.sum()
+
+
+def without_loop(loss: Tensor) -> dict[str, object]:
+    """Return what a loss is judged with where images add no operations."""
+    return {"loss": loss, "operations that more images add": 0}
 
 
 def problem(draw: Draw, rows: Tensor, size: tuple[int, int, int], weights: Tensor | None = None) -> Case:
@@ -255,6 +281,22 @@ class RepairApart(HiddenTest):
     part = "repair"
     asks = "weighted_loss"
     points = 2
+    see = ("08", "The trap in view(-1, 256)")
+    mistakes: ClassVar = {
+        "a row has numbers of several images": lambda images, w, b, t, weights: without_loop(
+            loss_of_rows(centred(mixed(images)), w, b, t, weights)
+        ),
+        "a row has numbers of several images, and all images together have mean 0 and deviation 1": (
+            lambda images, w, b, t, weights: without_loop(
+                loss_of_rows(mixed(images) - images.mean(), w, b, t, weights, images.std(correction=0))
+            )
+        ),
+        "std divides by the number of pixels less 1: correction=0 is missing": (
+            lambda images, w, b, t, weights: without_loop(
+                loss_of_rows(centred(images.flatten(1)), w, b, t, weights, images.flatten(1).std(1, keepdim=True))
+            )
+        ),
+    }
 
     @staticmethod
     def fixed() -> Iterator[Case]:
@@ -292,7 +334,7 @@ class RepairApart(HiddenTest):
     @staticmethod
     def expected(images: Tensor, w: Tensor, b: Tensor, t: Tensor, weights: Tensor) -> object:
         """Return the loss, and no operation more."""
-        return {"loss": weighted_mean_loss(images, w, b, t, weights), "operations that more images add": 0}
+        return without_loop(weighted_mean_loss(images, w, b, t, weights))
 
 
 class _Repair(HiddenTest):
@@ -311,6 +353,23 @@ class RepairContrast(_Repair):
     """Bright and dark images, strong and weak ones"""
 
     points = 1
+    see = ("10", "The whole batch at once")
+    mistakes: ClassVar = {
+        "all images together have mean 0 and deviation 1, and not each": lambda images, w, b, t, weights: loss_of_rows(
+            images.flatten(1) - images.mean(), w, b, t, weights, images.std(correction=0)
+        ),
+        "the deviation is that of all images together": lambda images, w, b, t, weights: loss_of_rows(
+            centred(images.flatten(1)), w, b, t, weights, images.std(correction=0)
+        ),
+        "the mean is that of all images together": lambda images, w, b, t, weights: loss_of_rows(
+            images.flatten(1) - images.mean(),
+            w,
+            b,
+            t,
+            weights,
+            images.flatten(1).std(1, correction=0, keepdim=True),
+        ),
+    }
 
     @staticmethod
     def fixed() -> Iterator[Case]:
@@ -331,6 +390,15 @@ class RepairWeights(_Repair):
     """Samples of different weights"""
 
     points = 2
+    see = ("06", "The silent bug: broadcasting")
+    mistakes: ClassVar = {
+        "the weights have no effect: each weight meets the losses of all images": (
+            lambda images, w, b, t, weights: weighted_mean_loss(images, w, b, t, torch.ones(len(images)))
+        ),
+        "the weighted losses are not divided by the weights' mean": lambda images, w, b, t, weights: (
+            weighted_mean_loss(images, w, b, t, weights) * weights.mean()
+        ),
+    }
 
     @staticmethod
     def fixed() -> Iterator[Case]:
@@ -514,18 +582,16 @@ class ClipNothing(HiddenTest):
     def facts(came: Any, x: Tensor, g: Tensor, most: float) -> object:
         """Compare the directions alone, and say whether anything is clipped: the other tests look closer."""
         one, other = (came[name].double() / came[name].double().norm() for name in ("with", "without"))
-        return {
-            "no number is nan": not bool(came["with"].isnan().any()),
-            "they change nothing": bool((one - other).abs().max() < 1e-4),
-            "long gradients are clipped": bool(came["with"].norm() < 0.99 * g.sum(0).norm()),
-            "−g gives the opposite": bool((came["with"] + came["opposite"]).abs().max() < 1e-4),
-        }
+        assert not bool(came["with"].isnan().any()), "a sample whose gradient is zero makes the sums nan"
+        assert bool((one - other).abs().max() < 1e-4), "a sample whose gradient is zero changes the sums"
+        assert bool(came["with"].norm() < 0.99 * g.sum(0).norm()), "gradients longer than most are not clipped"
+        assert bool((came["with"] + came["opposite"]).abs().max() < 1e-4), "−g does not give the opposite"
+        return True
 
     @staticmethod
     def expected(x: Tensor, g: Tensor, most: float) -> object:
         """Return what holds for the gradients."""
-        names = ["no number is nan", "they change nothing", "long gradients are clipped", "−g gives the opposite"]
-        return dict.fromkeys(names, True)
+        return True
 
 
 def fewest_reads(n: int, k: int, d: int, room: int) -> int:
@@ -597,26 +663,23 @@ class TilesThatFit(_Tiles):
             corners.index_put_(place, torch.full_like(place[0], sign), accumulate=True)
         times = corners.cumsum(0).cumsum(1)[:n, :k]
         reads = d * (b - a + e - c)
-        return {
-            "0 ≤ a < b ≤ n and 0 ≤ c < e ≤ k": bool(inside.all()),
-            "entries of s in no tile": int((times == 0).sum()),
-            "entries of s in two tiles or more": int((times > 1).sum()),
-            "numbers that the largest tile holds, or the room if they fit": max(
-                [room, *(reads + (b - a) * (e - c)).tolist()]
-            ),
-            "numbers read, or the most allowed if they are fewer": max(int(reads.sum()), most),
-        }
+        holds = [0, *(reads + (b - a) * (e - c)).tolist()]
+        strange = [
+            tuple(tile) for tile, is_inside in zip(came.tolist(), inside.tolist(), strict=False) if not is_inside
+        ]
+        assert not strange, f"the tile {strange[0]} does not keep to 0 ≤ a < b ≤ {n} and 0 ≤ c < e ≤ {k}"
+        free, twice = int((times == 0).sum()), int((times > 1).sum())
+        assert free == 0, f"{free} entries of s are in no tile"
+        assert twice == 0, f"{twice} entries of s are in two tiles or more"
+        assert max(holds) <= room, f"the largest tile holds {max(holds):,} numbers: there is room for {room:,}"
+        total = int(reads.sum())
+        assert total <= most, f"{total:,} numbers read: at most {most:,} are allowed, three times the best grid's"
+        return True
 
     @staticmethod
     def expected(n: int, k: int, d: int, room: int, most: int) -> object:
         """Return what holds for the tiles."""
-        return {
-            "0 ≤ a < b ≤ n and 0 ≤ c < e ≤ k": True,
-            "entries of s in no tile": 0,
-            "entries of s in two tiles or more": 0,
-            "numbers that the largest tile holds, or the room if they fit": room,
-            "numbers read, or the most allowed if they are fewer": most,
-        }
+        return True
 
 
 class TilesThatReadLittle(_Tiles):
@@ -646,18 +709,16 @@ class TilesThatReadLittle(_Tiles):
         entries = (b.clamp(0, n) - a.clamp(0, n)).clamp(min=0) * (e.clamp(0, k) - c.clamp(0, k)).clamp(min=0)
         reads = d * (b - a + e - c)
         fits = max([0, *(reads + (b - a) * (e - c)).tolist()]) <= 1.25 * room
-        return {
-            "the tiles cover most of s, and fit or nearly so": int(entries.sum()) >= 0.75 * n * k and fits,
-            "numbers read, or the most allowed if they are fewer": max(int(reads.sum()), most),
-        }
+        assert int(entries.sum()) >= 0.75 * n * k, "the tiles cover less than three quarters of s"
+        assert fits, f"the largest tile is far larger than the room for {room:,} numbers"
+        total = int(reads.sum())
+        assert total <= most, f"{total:,} numbers read: at most {most:,} are allowed, 1.2 times the best grid's"
+        return True
 
     @staticmethod
     def expected(n: int, k: int, d: int, room: int, most: int) -> object:
         """Return what holds for the tiles."""
-        return {
-            "the tiles cover most of s, and fit or nearly so": True,
-            "numbers read, or the most allowed if they are fewer": most,
-        }
+        return True
 
 
 class _Readings(HiddenTest):
