@@ -41,7 +41,7 @@ FOLDED = re.compile(r"<summary>Solution</summary>\s*```python\n(.*?)```", re.DOT
 
 
 @pytest.fixture(scope="module", params=practical_names())
-def source(request: pytest.FixtureRequest) -> Practical:
+def practical(request: pytest.FixtureRequest) -> Practical:
     """One practical after another."""
     return read_practical(str(request.param))
 
