@@ -1,13 +1,16 @@
 """The PDF of the course has every chapter, with bookmarks, answers and links, and nothing of this machine."""
 
+import hashlib
+import zipfile
 from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
 from ee559_course.cli import app
+from ee559_course.dist import course_version
 from ee559_course.paths import LECTURES
 from ee559_course.practicals.practical import practical_names
-from ee559_course.site.pdf import chapter_names, make_pdf
+from ee559_course.site.pdf import chapter_names
 from ee559_course.site.practical_pages import read_title
 from machine import CHROMIUM
 from playwright.sync_api import Browser
@@ -17,13 +20,37 @@ from typer.testing import CliRunner
 
 
 @pytest.fixture(scope="module")
-def pdf(built_site: Path, tmp_path_factory: pytest.TempPathFactory) -> PdfReader:
-    return PdfReader(make_pdf(built_site, tmp_path_factory.mktemp("pdf") / "course.pdf"))
+def dist(built_site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build a release by its command, which prints the PDF; to print it takes long."""
+    output = tmp_path_factory.mktemp("release") / "dist"
+    done = CliRunner().invoke(app, ["dist", "--output", str(output), "--site", str(built_site)])
+    assert done.exit_code == 0, done.output
+    return output
+
+
+@pytest.fixture(scope="module")
+def pdf(dist: Path) -> PdfReader:
+    (path,) = dist.glob("*.pdf")
+    return PdfReader(path)
 
 
 def plain(text: str) -> str:
     """Undo what typesetting does to a text: ligatures, hyphens and line ends."""
     return "".join(text.replace("ﬁ", "fi").replace("ﬂ", "fl").split())
+
+
+@pytest.mark.needs(CHROMIUM)
+def test_a_release_has_bundle_site_pdf_and_wheel_of_one_version_with_their_checksums(
+    dist: Path, built_site: Path
+) -> None:
+    version = course_version()
+    names = [f"ee559-{version}-{kind}" for kind in ("course.pdf", "py3-none-any.whl", "site.zip", "students.zip")]
+    sums = dict(line.split("  ")[::-1] for line in (dist / "SHA256SUMS").read_text(encoding="utf-8").splitlines())
+    assert sums == {name: hashlib.sha256((dist / name).read_bytes()).hexdigest() for name in names}
+    assert sorted(path.name for path in dist.iterdir()) == ["SHA256SUMS", *names]
+    packed = zipfile.ZipFile(dist / names[2]).namelist()
+    pages = [path.relative_to(built_site).as_posix() for path in built_site.rglob("*") if path.is_file()]
+    assert sorted(packed) == sorted(f"ee559-{version}-site/{page}" for page in pages)
 
 
 @pytest.mark.needs(CHROMIUM)

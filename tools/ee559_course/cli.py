@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from ee559_course.browser import photograph_lab
+from ee559_course.dist import dist_files, write_dist
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.grading_cli import app as grading
 from ee559_course.lectures.lint import lint_lectures
-from ee559_course.paths import LECTURES, ROOT
+from ee559_course.paths import BUILT_SITE, LECTURES, ROOT
 from ee559_course.practicals.bundle import make_bundle
 from ee559_course.site.build import SiteError, build_site
 from ee559_course.site.generated_pages import SiteOptions
@@ -26,7 +27,7 @@ PracticalName = Annotated[str, typer.Argument(help="Such as sizes.")]
 
 @app.command()
 def site(
-    output: Annotated[Path, typer.Option(help="Where the HTML goes.")] = ROOT / "build" / "site",
+    output: Annotated[Path, typer.Option(help="Where the HTML goes.")] = BUILT_SITE,
     solutions: Annotated[
         list[str] | None, typer.Option(help="A practical whose solution is shown; repeatable.")
     ] = None,
@@ -42,7 +43,7 @@ def site(
 
 @app.command()
 def pdf(
-    site: Annotated[Path, typer.Option(help="The built site.")] = ROOT / "build" / "site",
+    site: Annotated[Path, typer.Option(help="The built site.")] = BUILT_SITE,
     output: Annotated[Path, typer.Option(help="The PDF to write.")] = ROOT / "build" / "ee559-course.pdf",
 ) -> None:
     """Print home, lectures, practicals and glossary of the built site into one PDF."""
@@ -52,6 +53,20 @@ def pdf(
         console.print(f"[green]✓[/] {make_pdf(site, output)}")
     except (FileNotFoundError, RuntimeError) as error:
         console.print(f"[red]✗[/] {error}", highlight=False)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def dist(
+    output: Annotated[Path, typer.Option(help="The folder to write.")] = ROOT / "build" / "dist",
+    site: Annotated[Path, typer.Option(help="Where the site is built, if it has changed.")] = BUILT_SITE,
+) -> None:
+    """Build a release: the students' bundle, the site, the PDF, the wheel, and their checksums."""
+    try:
+        build_site(site)
+        console.print(f"[green]✓[/] {write_dist(output, dist_files(site))}")
+    except (SiteError, RuntimeError) as error:
+        console.print(f"[bold red]✗[/] {escape(str(error))}", highlight=False)
         raise typer.Exit(1) from None
 
 
