@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ee559_course.browser import photograph_lab
+from ee559_course.commit_message import message_problems
 from ee559_course.dist import dist_files, write_dist
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.grading_cli import app as grading
@@ -79,6 +80,18 @@ def lint() -> None:
     if problems:
         raise typer.Exit(1)
     console.print("[green]✓[/] every lecture keeps the conventions")
+
+
+@app.command()
+def commit_message(
+    path: Annotated[Path, typer.Argument(help="The file with the message, as git's hook gets it.")],
+) -> None:
+    """Check a commit's message: a short imperative subject on one topic, and a body that says why."""
+    problems = message_problems(path.read_text(encoding="utf-8"))
+    for problem in problems:
+        console.print(f"[red]✗[/] {problem}", highlight=False)
+    if problems:
+        raise typer.Exit(1)
 
 
 @app.command()
