@@ -16,10 +16,10 @@ def secrets_of(practical: str) -> frozenset[str]:
 
 @cache
 def what_everybody_reads() -> str:
-    """Join the lectures, what practicals ask, the authors' guide, and the package without what checks hold."""
+    """Join the lectures, what practicals ask, the guide for authors, and the package without what checks hold."""
     cells = [cell for path in LECTURES.glob("*.ipynb") for cell in nbformat.read(path, as_version=4).cells]
     package = ROOT / "utils" / "ee559"
     modules = [path for path in package.rglob("*.py") if package / "practicals" not in path.parents]
     asked = [REGION.sub("", cell.source) for name in practical_names() for cell in read_practical(name).notebook.cells]
-    texts = [path.read_text(encoding="utf-8") for path in (*modules, ROOT / "site" / "authors.md")]
+    texts = [path.read_text(encoding="utf-8") for path in (*modules, ROOT / "CONTRIBUTING.md")]
     return "\n".join([*(cell.source for cell in cells), *asked, *texts])
