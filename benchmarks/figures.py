@@ -9,6 +9,7 @@ import io
 import statistics
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -45,7 +46,7 @@ TIME = """async ([key, values, times]) => {
 }"""
 
 
-def figures() -> list[tuple[InteractiveFigure, str, list[object]]]:
+def figures() -> list[tuple[InteractiveFigure, str, Sequence[object]]]:
     """Make each figure, with a change that draws as much as it can."""
     data = load_mnist("tiny", normalize=False)
     images, labels = data.train_input[:10].float(), data.train_target[:10]
@@ -62,9 +63,9 @@ def figures() -> list[tuple[InteractiveFigure, str, list[object]]]:
     ]
 
 
-def milliseconds(page: Page, key: str, values: list[object]) -> float:
+def milliseconds(page: Page, key: str, values: Sequence[object]) -> float:
     """Return the median time of 60 changes."""
-    return statistics.median(page.evaluate(TIME, [key, values, 60]))
+    return float(statistics.median(page.evaluate(TIME, [key, values, 60])))
 
 
 def main() -> int:

@@ -143,7 +143,7 @@ def _otter(course: CourseFolder, folder: Path, stock: Cost, expected: dict[str, 
 
 
 def _grade(course: CourseFolder, workers: int, practical: str = PRACTICAL, peak: Peak | None = None) -> Run:
-    command = [BIN / "ee559", "grade", practical, "--workers", str(workers), "--json"]
+    command: list[str | Path] = [BIN / "ee559", "grade", practical, "--workers", str(workers), "--json"]
     done = run(command, course.root, keep=lambda line: '"event": "graded"' in line, watch=peak.look if peak else None)
     return _must_end(done, course.root, NEEDS_A_LOOK)
 
@@ -159,7 +159,7 @@ def _once_started(room: Room, practical: str, workers: int, peak: Peak | None = 
     course = room.submission(f"{practical}-{workers}", practical, SIZE + MORE)
     done = _grade(course, workers, practical, peak)
     first, last = done.lines[FIRST], done.lines[FIRST + SIZE]
-    seconds, cpu, own = (last[k] - first[k] for k in range(3))
+    seconds, cpu, own = last.seconds - first.seconds, last.cpu - first.cpu, last.own - first.own
     return Cost(seconds / SIZE, cpu / SIZE, own / SIZE)
 
 
@@ -175,9 +175,9 @@ def _beyond(room: Room, practical: str, two: Cost) -> bool:
 def _own_code(course: CourseFolder, practical: str) -> float:
     """Mean seconds of processor time that submissions' own code takes in a plain process that is warm."""
     students = sorted(path.parent.name for path in course.root.glob(f"submitted/*/{practical}"))
-    command = [sys.executable, "-m", "classroom.own_code", course.root, practical, *students]
+    command: list[str | Path] = [sys.executable, "-m", "classroom.own_code", course.root, practical, *students]
     done = _must_end(run(command, course.root, {"PYTHONPATH": str(HERE)}), course.root)
-    return statistics.mean(json.loads(done.lines[-1].text).values())
+    return float(statistics.mean(json.loads(done.lines[-1].text).values()))
 
 
 def _resubmit(room: Room) -> bool:
@@ -189,7 +189,7 @@ def _resubmit(room: Room) -> bool:
     for root in (course.root, stock_root):
         hand_in(CourseFolder(root), PRACTICAL, 1, first=2)
     own = _own_code(course, PRACTICAL)
-    command = [BIN / "nbgrader", "autograde", PRACTICAL, "--force"]
+    command: list[str | Path] = [BIN / "nbgrader", "autograde", PRACTICAL, "--force"]
     stock = _must_end(run(command, stock_root, COLD), stock_root).seconds
     ours = _grade(course, 1).seconds
     ratio = (ours - own) / (stock - own / 2)

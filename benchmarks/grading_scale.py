@@ -145,7 +145,14 @@ def _scale(folder: Path, practical: str) -> int:
 def _grade(course: CourseFolder, practical: str) -> tuple[Run, float]:
     """Grade with two workers; return the run, and the most memory that one of them had, in MiB."""
     peak = Peak()
-    command = [Path(sys.executable).with_name("ee559"), "grade", practical, "--workers", "2", "--json"]
+    command: list[str | Path] = [
+        Path(sys.executable).with_name("ee559"),
+        "grade",
+        practical,
+        "--workers",
+        "2",
+        "--json",
+    ]
     done = run(command, course.root, keep=lambda line: '"event": "graded"' in line, watch=peak.look)
     if done.status not in (0, NEEDS_A_LOOK):
         raise SystemExit((course.root / "standard-error.log").read_text(encoding="utf-8")[-2000:])

@@ -168,12 +168,13 @@ def _mistake(student: str, test: str) -> str:
 
 def _failure(message: str, root: Path) -> NotebookNode:
     traceback = [f"File {root}/grader.py", f"AssertionError: {message}"]
-    return new_output("error", ename="AssertionError", evalue=message, traceback=traceback)
+    failure: NotebookNode = new_output("error", ename="AssertionError", evalue=message, traceback=traceback)
+    return failure
 
 
 def _notebook(student: str) -> NotebookNode:
     """Make the autograded notebook: the released one with answers, outputs of the checks, and the hidden tests."""
-    notebook = full_notebook(tiny())
+    notebook: NotebookNode = full_notebook(tiny())
     answers = solution(tiny()) | {answer.cell: answer.source.strip() for answer in answers_of(student)}
     answers[WORDS] = "All windows share the **same** weights: $2 + 4 = 6$, and not 28."
     checks = Practical.read(template() / "solutions" / "tiny" / "checks.txt")

@@ -217,7 +217,7 @@ def test_the_gradebook_is_as_nbgrader_itself_would_write_it(tmp_path: Path) -> N
         hand_in(course, "untouched", released())
         (course.submitted("ada", "tiny") / "timestamp.txt").write_text("2026-03-01 12:00:00 Europe/Zurich")
     grade(ours, "tiny", Options(), no_one)
-    command = [Path(sys.executable).with_name("nbgrader"), "autograde", "tiny", "--create"]
+    command: list[str | Path] = [Path(sys.executable).with_name("nbgrader"), "autograde", "tiny", "--create"]
     subprocess.run(command, cwd=theirs.root, check=True, capture_output=True)
     assert gradebook_of(ours) == gradebook_of(theirs)
     stamps = []
@@ -343,7 +343,15 @@ def test_many_in_a_row_take_no_more_memory_than_a_few(tmp_path: Path) -> None:
 def test_command_says_what_needs_a_look_by_its_exit_status_and_in_json(tmp_path: Path) -> None:
     course = course_at(tmp_path / "course")
     hand_in(course, "ada", solved())
-    command = [Path(sys.executable).with_name("ee559"), "grade", "tiny", "--course", course.root, "--workers", "1"]
+    command: list[str | Path] = [
+        Path(sys.executable).with_name("ee559"),
+        "grade",
+        "tiny",
+        "--course",
+        course.root,
+        "--workers",
+        "1",
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 of 1 submissions are graded" in done.stdout
@@ -352,9 +360,11 @@ def test_command_says_what_needs_a_look_by_its_exit_status_and_in_json(tmp_path:
     assert done.returncode == 3
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert [event["event"] for event in events] == ["begun", "unchanged", "quarantined", "ended"]
-    assert "points" in events[1] and "points" not in events[2]
+    assert "points" in events[1]
+    assert "points" not in events[2]
     assert events[3] == {"event": "ended", "total": 2, "graded": 1, "quarantined": 1, "to_look_at": 0}
-    assert events[2]["reason"] and events[2]["remedy"]
+    assert events[2]["reason"]
+    assert events[2]["remedy"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 3
     assert "\x1b[31m" not in done.stdout

@@ -43,7 +43,7 @@ def test_what_a_submissions_own_code_takes_is_measured_for_each(root: Path, tmp_
     course = course_at(tmp_path / "course")
     hand_in(course, "ada", solved())
     hand_in(course, "slow", solved({"imports": SPIN}))
-    command = [sys.executable, "-m", "classroom.own_code", course.root, "tiny", "ada", "slow"]
+    command: list[str | Path] = [sys.executable, "-m", "classroom.own_code", course.root, "tiny", "ada", "slow"]
     env = {**os.environ, "PYTHONPATH": str(root / "benchmarks")}
     done = subprocess.run(command, env=env, cwd=tmp_path, check=True, capture_output=True, text=True)
     seconds = json.loads(done.stdout)

@@ -118,7 +118,8 @@ def field(layers):
     return cells"""
     nbformat.write(notebook, path)
     programs = home / ".venv" / ("Scripts" if os.name == "nt" else "bin")
-    run = [programs / "jupyter", "nbconvert", "--execute", "--allow-errors", "--inplace", "--to", "notebook", path]
+    run: list[str | Path] = [programs / "jupyter", "nbconvert", "--execute", "--allow-errors", "--inplace"]
+    run += ["--to", "notebook", path]
     run += [f"--ExecutePreprocessor.{patience}_timeout=600" for patience in ("startup", "iopub")]  # else 60 s and 4 s
     done = subprocess.run(run, cwd=home, env=environment | {"PATH": str(programs)}, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()

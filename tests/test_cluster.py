@@ -42,13 +42,30 @@ class Cluster:
     @contextlib.contextmanager
     def worker(self, **env: str) -> Iterator[psutil.Process]:
         """Start a worker as the guide says."""
-        command = [BIN / "dask", "worker", self.address, "--nthreads", "1", "--local-directory", self.keys.parent]
+        command: list[str | Path] = [
+            BIN / "dask",
+            "worker",
+            self.address,
+            "--nthreads",
+            "1",
+            "--local-directory",
+            self.keys.parent,
+        ]
         with started(command, self.keys, **env) as process:
             yield psutil.Process(process.pid)
 
     def grade(self, root: Path, keys: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Grade as the guide says, as soon as there is a worker."""
-        command = [BIN / "ee559", "grade", "tiny", "--scheduler", self.address, "--json", "--course", root]
+        command: list[str | Path] = [
+            BIN / "ee559",
+            "grade",
+            "tiny",
+            "--scheduler",
+            self.address,
+            "--json",
+            "--course",
+            root,
+        ]
         env = {**os.environ, "DASK_CONFIG": str(keys or self.keys)}
         end = time.monotonic() + SECONDS_TO_START
         while True:
@@ -77,7 +94,16 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     OPENSSL.require()
     keys = keys_at(tmp_path_factory.mktemp("cluster") / "keys.yaml")
     found = keys.with_name("scheduler.json")
-    command = [BIN / "dask", "scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", found]
+    command: list[str | Path] = [
+        BIN / "dask",
+        "scheduler",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+        "--scheduler-file",
+        found,
+    ]
     with started(command, keys) as process:
         end = time.monotonic() + SECONDS_TO_START
         while not found.exists():
@@ -159,7 +185,7 @@ def test_keys_are_for_their_owner_and_never_overwritten(tmp_path: Path) -> None:
 
 def doors_that_another_user_finds() -> set[str]:
     """List the inodes of sockets that a user could reach, as an ordinary user where the tests may become one."""
-    look = [sys.executable, "-S", FIND_DOORS]
+    look: list[str | Path] = [sys.executable, "-S", FIND_DOORS]
     done = subprocess.run(look, preexec_fn=become("ordinary"), cwd="/", check=True, capture_output=True, text=True)
     return set(done.stdout.split())
 

@@ -37,7 +37,7 @@ def zip_with(path: Path, *names: str) -> Path:
 
 
 def collect(course: Path) -> subprocess.CompletedProcess[str]:
-    command = [Path(sys.executable).with_name("nbgrader"), "zip_collect", "sizes"]
+    command: list[str | Path] = [Path(sys.executable).with_name("nbgrader"), "zip_collect", "sizes"]
     return subprocess.run(command, cwd=course, capture_output=True, text=True)
 
 

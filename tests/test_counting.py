@@ -38,7 +38,7 @@ LECTURE = [  # slide F3
 class Calls(nn.Module):
     """A module whose forward is a given function of the module and its inputs."""
 
-    def __init__(self, function: Callable[..., Any], **children: nn.Module | nn.Parameter) -> None:
+    def __init__(self, function: Callable[..., Any], **children: nn.Module | Tensor) -> None:
         super().__init__()
         self.function = function
         for name, child in children.items():
@@ -55,7 +55,7 @@ def parameter(*size: int) -> nn.Parameter:
 def torchs_products(module: nn.Module, *sizes: tuple[int, ...]) -> int:
     with FlopCounterMode(display=False) as flops, torch.no_grad():
         copy.deepcopy(module).eval()(*(torch.zeros(1, *size) for size in sizes))
-    return flops.get_total_flops() // 2
+    return int(flops.get_total_flops()) // 2
 
 
 def operations(table: LayerTable) -> list[str]:
@@ -139,7 +139,7 @@ def convolutions(draw: st.DrawFn) -> tuple[nn.Module, tuple[int, ...]]:
         padding = draw(st.sampled_from([padding, "same", "valid"]))
     mode = draw(st.sampled_from(["zeros", "replicate"]))
     image = tuple(d * (k - 1) + draw(st.integers(1, 4)) for d, k in zip(dilation, kernel, strict=True))
-    kind = (nn.Conv1d, nn.Conv2d, nn.Conv3d)[dimensions - 1]
+    kind: Any = (nn.Conv1d, nn.Conv2d, nn.Conv3d)[dimensions - 1]
     bias = draw(st.booleans())
     layer: nn.Module = kind(channels, outputs, kernel, stride, padding, dilation, groups, bias, mode)
     return layer, (channels, *image)
@@ -409,8 +409,9 @@ def test_a_parameter_that_two_modules_share_is_counted_once() -> None:
 
 
 def test_counts_are_split_by_submodule_and_by_what_trains() -> None:
-    module = Calls(lambda m, x: x, param=parameter(123, 456), net=Net())
-    module.net.fc1.requires_grad_(False)
+    net = Net()
+    net.fc1.requires_grad_(False)
+    module = Calls(lambda m, x: x, param=parameter(123, 456), net=net)
     count = count_parameters(module)
     assert count.by_submodule == {
         "(itself)": 56_088,
@@ -471,6 +472,8 @@ def test_a_parameter_that_is_not_the_modules_is_not_counted() -> None:
 class Meddler(nn.Module):
     """Does to itself and to its input all that a forward pass can."""
 
+    steps: Tensor
+
     def __init__(self, fails: bool = False) -> None:
         super().__init__()
         self.fails = fails
@@ -524,7 +527,9 @@ def test_the_model_its_input_and_the_random_numbers_are_left_as_they_were(fails:
     assert random.getstate() == python_state
     assert (module.calls, hasattr(module, "last")) == (0, False)
     assert torch.equal(x, before)
-    assert x.requires_grad and x.grad is None and not x._backward_hooks
+    assert x.requires_grad
+    assert x.grad is None
+    assert not x._backward_hooks
     assert all(torch.equal(value, state[name]) for name, value in module.state_dict().items())
     assert {name: id(buffer) for name, buffer in module.named_buffers()} == buffers
     assert [m.training for m in module.modules()] == modes == [True, False, True, True]
@@ -606,7 +611,8 @@ def test_the_text_is_an_aligned_table_with_formulas_and_totals() -> None:
 def test_the_html_is_a_table_with_headers_for_rows_and_columns() -> None:
     table = layer_table(Net(), (1, 28, 28))
     page = BeautifulSoup(table._repr_html_(), "html.parser")
-    assert page.caption is not None and "order of execution" in page.caption.text
+    assert page.caption is not None
+    assert "order of execution" in page.caption.text
     assert [th.text for th in page.select("thead th[scope=col]")] == ["operation", "output", "parameters", "products"]
     rows = [(tr.select_one("th[scope=row]"), tr.select("td")) for tr in page.select("tbody tr")]
     cells = [(head.text, *(td.text for td in tds)) for head, tds in rows if head is not None]

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from machine import POSIX
@@ -40,7 +41,8 @@ def course(clone: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """Import the clone's course.py, with its environment in the clone."""
     monkeypatch.delenv("EE559_VENV", raising=False)
     specification = importlib.util.spec_from_file_location("course_under_test", clone / "course.py")
-    assert specification is not None and specification.loader is not None
+    assert specification is not None
+    assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module
@@ -58,9 +60,9 @@ def installs(course: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[tuple[
             course.LAB_PAGE.touch()
 
     monkeypatch.setattr(course, "pip_install", pip_install)
-    real_run = course.subprocess.run
+    real_run = subprocess.run
 
-    def run(command: list[str], **options: object) -> subprocess.CompletedProcess[str]:
+    def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
         if "ipykernel" in command:
             course.KERNEL.parent.mkdir(parents=True, exist_ok=True)
             course.KERNEL.write_text('{"argv": ["python"]}', encoding="utf-8")

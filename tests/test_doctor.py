@@ -45,7 +45,8 @@ def test_a_broken_part_hides_no_other_line(capsys: pytest.CaptureFixture[str], m
     monkeypatch.setattr(doctor, "FINDINGS", (find_torch, doctor.find_lab))
     assert doctor.main() == 1
     first, second = capsys.readouterr().out.splitlines()
-    assert first.startswith("✗ torch: libtorch is damaged.") and "Remedy" in first
+    assert first.startswith("✗ torch: libtorch is damaged.")
+    assert "Remedy" in first
     assert second.startswith("✓ JupyterLab")
 
 

@@ -107,10 +107,8 @@ def test_a_disk_that_fills_is_one_sentence_and_what_is_graded_stays(pool: Pool, 
 
     def fill(event: Event) -> None:
         if event.kind == "graded":
-            with (course.root / "autograded" / "full").open("wb") as file, pytest.raises(OSError, match="No space"):
-                while True:
-                    file.write(bytes(1000))
-                    file.flush()
+            with pytest.raises(OSError, match="No space"):
+                (course.root / "autograded" / "full").write_bytes(bytes(1_000_000))
 
     with mounted(course.root / "autograded", "200k"), grading_on(pool):
         with pytest.raises(GradingError, match="No space left on device") as caught:

@@ -131,8 +131,10 @@ def test_a_markdown_page_with_code_becomes_a_notebook_with_results(tmp_path: Pat
     assert execute_notebooks(source, tmp_path / "cache") == ["index.md"]
     assert sorted(path.name for path in source.iterdir()) == ["index.ipynb", "plain.md"]
     cells = nbformat.read(source / "index.ipynb", as_version=4).cells
-    assert cells[0].source == "# Home" and cells[2].source == "More."
-    assert printed(source / "index.ipynb") == ["42\n"] and cells[1].metadata.tags == ["remove-input"]
+    assert cells[0].source == "# Home"
+    assert cells[2].source == "More."
+    assert printed(source / "index.ipynb") == ["42\n"]
+    assert cells[1].metadata.tags == ["remove-input"]
 
 
 def test_notebooks_to_download_and_those_that_are_off_stay_as_they_are(tmp_path: Path) -> None:

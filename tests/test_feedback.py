@@ -6,11 +6,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from bs4 import BeautifulSoup
 from course_copies import tiny
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.grading.gradebook.record import record_path
@@ -19,8 +19,10 @@ from ee559_course.grading.pages.student_cells import plain, without_places, word
 from graded_course import FORMULA, GRADED, PIXEL, SCRIPT, ZOE, all_that_is_hidden, make_course
 from machine import POSIX
 from nbformat.v4 import new_code_cell, new_notebook, new_output
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
+from soup import parse
 
+Theme = Literal["light", "dark"]
 PHONE, DESK = (390, 844), (1280, 800)
 
 
@@ -43,11 +45,11 @@ def page_of(course: CourseFolder, student: str) -> str:
 
 
 def text_of(course: CourseFolder, student: str) -> str:
-    return " ".join(BeautifulSoup(page_of(course, student), "html.parser").get_text(" ").split())
+    return " ".join(parse(page_of(course, student)).get_text(" ").split())
 
 
 def rows_of(course: CourseFolder, student: str) -> list[list[str]]:
-    table = BeautifulSoup(page_of(course, student), "html.parser").table
+    table = parse(page_of(course, student)).table
     return [
         [" ".join(cell.get_text(" ").split()) for cell in row.find_all(["th", "td"])] for row in table.find_all("tr")
     ]
@@ -90,7 +92,7 @@ def test_what_lost_points_has_its_case_its_message_and_the_lecture_that_explains
 
 
 def test_an_error_leads_to_the_line_of_the_cell_where_it_arose(course: CourseFolder) -> None:
-    page = BeautifulSoup(page_of(course, FORMULA), "html.parser")
+    page = parse(page_of(course, FORMULA))
     assert page.select_one("#part-3 ~ .tests .said").get_text().startswith("raised ValueError")
     (link,) = [link for link in page.find_all("a") if "of your cell" in link.get_text()]
     assert link.get_text() == "line 2 of your cell"
@@ -111,7 +113,7 @@ def test_a_place_that_is_none_is_not_shown(another: CourseFolder, at: list[objec
 
 
 def test_code_has_its_colours(course: CourseFolder) -> None:
-    page = BeautifulSoup(page_of(course, "grace"), "html.parser")
+    page = parse(page_of(course, "grace"))
     cell = next(each for each in page.select("pre.code") if "def double" in each.get_text())
     assert cell.get_text() == "def double(x):\n    return x * x"
     assert [each.get_text() for each in cell.select(".keyword")] == ["def", "return"]
@@ -134,7 +136,7 @@ def test_quarantined_student_reads_why_and_what_to_do_and_no_points(course: Cour
 
 
 def test_own_cells_are_shown_and_no_given_words_and_no_test(course: CourseFolder) -> None:
-    text = BeautifulSoup(page_of(course, ZOE), "html.parser").get_text()
+    text = parse(page_of(course, ZOE)).get_text()
     assert "def double(x):" in text
     assert "All windows share the same weights" in text
     assert "You write six short functions" not in text
@@ -147,7 +149,7 @@ def test_no_line_of_a_hidden_test_solution_or_rubric_and_no_path_is_on_a_page(
     course: CourseFolder, student: str
 ) -> None:
     page = page_of(course, student)
-    text = BeautifulSoup(page, "html.parser").get_text()
+    text = parse(page).get_text()
     own = (
         nbformat.v4.reads((course.autograded(student, "tiny") / "tiny.ipynb").read_text()).cells
         if student != "quinn"
@@ -174,12 +176,18 @@ def test_a_secret_stays_hidden_in_json_repr_and_between_control_characters(cours
         assert told not in text
 
 
+def requests_of(page: Page) -> list[str]:
+    """Return a list that grows with each address that a page asks for."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    return asked
+
+
 def test_nothing_of_a_hostile_notebook_runs_or_asks_for_anything(course: CourseFolder, browser: Browser) -> None:
     for student in ("mallory", "quinn", FORMULA, "leak"):
         context = browser.new_context()
         page = context.new_page()
-        asked: list[str] = []
-        page.on("request", lambda request, asked=asked: asked.append(request.url))
+        asked = requests_of(page)
         page.on("dialog", lambda dialog: pytest.fail(dialog.message))
         address = (course.feedback(student, "tiny") / "tiny.html").as_uri()
         page.goto(address, wait_until="networkidle")
@@ -210,7 +218,9 @@ def test_the_policy_stops_a_script_that_got_in_all_the_same(
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_pages_break_no_rule_of_axe_and_fit_a_phone(course: CourseFolder, browser: Browser, theme: str) -> None:
+def test_pages_break_no_rule_of_axe_and_fit_a_phone(
+    course: CourseFolder, browser: Browser, theme: Literal["light", "dark"]
+) -> None:
     for student in ("grace", "mallory", "quinn", FORMULA):
         for size in (PHONE, DESK):
             context = browser.new_context(

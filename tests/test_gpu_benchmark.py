@@ -46,7 +46,8 @@ def run(name: str, device: torch.device, seconds: float = 100) -> dict[str, Any]
     section = next(section for section in gpu.SECTIONS if section.name == name)
     stopwatch = setting.Stopwatch(device, seconds)
     with setting.full_float32():
-        return gpu.measured(section, setting.Setting(device, setting.SHORT, stopwatch))
+        measured: dict[str, Any] = gpu.measured(section, setting.Setting(device, setting.SHORT, stopwatch))
+    return measured
 
 
 def assert_measured(entry: Mapping[str, Any]) -> None:
@@ -123,7 +124,7 @@ class Event:
 def moments(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is done to the clock and to devices, in order: "wait cuda", "wait cpu" or "clock"."""
     done: list[str] = []
-    clock = timing.perf_counter
+    clock: Callable[[], float] = timing.perf_counter
 
     def read() -> float:
         done.append("clock")
@@ -304,8 +305,13 @@ def test_without_a_gpu_a_sentence_is_said_and_a_recording_stays(
 
 def test_the_command_passes_the_chosen_device_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     actual: list[object] = []
+
+    def record(*arguments: object) -> int:
+        actual.extend(arguments)
+        return 0
+
     monkeypatch.setattr(gpu, "select_device", lambda: torch.device("mps"))
-    monkeypatch.setattr(gpu, "record", lambda *arguments: actual.extend(arguments) or 0)
+    monkeypatch.setattr(gpu, "record", record)
     for name in ("COMPILE_THREADS", "FORCE_DISABLE_CACHES"):
         monkeypatch.setenv(f"TORCHINDUCTOR_{name}", "1")  # set here, so that they are taken back
     assert gpu.main(["--out", str(tmp_path / "gpu.json"), "--seconds", "5"]) == 0

@@ -1,7 +1,6 @@
 """Feedback shows nothing hidden, end to end: what code learns when it is asked comes out in no way and no writing."""
 
 import base64
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -60,7 +59,7 @@ UNCHECKED = {"check-double": "", "progress": AFTER}
 
 
 @pytest.fixture(scope="module")
-def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CourseFolder]:
+def course(tmp_path_factory: pytest.TempPathFactory) -> CourseFolder:
     made = course_at(tmp_path_factory.mktemp("leaks") / "course")
     for number, act in enumerate(TELL.values()):
         tries = f"    try:\n        {act}\n    except Exception:\n        pass\n"
@@ -70,7 +69,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CourseFolder]:
     hand_in(made, "raises", solved({"double": said, **UNCHECKED}))
     grade(made, "tiny", Options(pool=WorkerOptions(workers=1)), lambda event: None)
     write_feedback(made, "tiny")
-    yield made
+    return made
 
 
 def forms_of(word: str) -> set[str]:

@@ -353,9 +353,9 @@ def test_parts_and_parameters_are_pytorchs_own_whatever_a_class_says() -> None:
 
 
 def test_kinds_are_torchs_classes_and_not_others_of_their_names() -> None:
-    Linear = type("Linear", (nn.Module,), {})
+    others = type("Linear", (nn.Module,), {})
     assert kinds_of(nn.Linear(2, 3)) == ["Linear", "Module"]
-    assert kinds_of(Linear()) == ["Module"]
+    assert kinds_of(others()) == ["Module"]
     assert kinds_of(type("Mine", (nn.Conv2d,), {})(1, 1, 1)) == ["Conv2d", "Module"]
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy
 import pytest
 import torch
-from bs4 import BeautifulSoup
 from ee559 import save_2d_tensor_as_image, show_2d_tensors_as_images, show_figure
 from ee559.palette import PALETTE, channels
 from ee559.pictures import show_picture_files
 from PIL import Image
+from soup import parse
 from torch import Tensor
 from torch.testing import assert_close
 
@@ -92,7 +92,7 @@ def test_nan_and_inf_are_said_out_loud_and_drawn_apart(tmp_path: Path, signed: b
 
 @pytest.mark.parametrize("value", [float("nan"), float("-inf")])
 def test_a_tensor_with_no_finite_value_is_drawn(tmp_path: Path, value: float) -> None:
-    with pytest.warns(UserWarning):
+    with pytest.warns(UserWarning, match="finite"):
         (path,) = save_2d_tensor_as_image(torch.full((2, 2), value), tmp_path / "a.png", signed=True)
     assert pixels(path)[0, 0].tolist() == list(NOT_FINITE)
 
@@ -152,7 +152,7 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 def test_notebook_row_has_the_files_pictures_with_alt_text_and_titles(tmp_path: Path) -> None:
     tensor = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0))
     row = show_2d_tensors_as_images(tensor, signed=True, titles=["first", "<second>"], alt="two filters")
-    soup = BeautifulSoup(row._repr_html_(), "html.parser")
+    soup = parse(row._repr_html_())
     assert [image["alt"] for image in soup.find_all("img")] == ["two filters: first", "two filters: <second>"]
     assert [caption.text for caption in soup.find_all("figcaption")] == ["first", "<second>"]
     paths = save_2d_tensor_as_image(tensor, tmp_path / "{}.png", signed=True)
@@ -186,7 +186,7 @@ def test_a_figure_is_shown_with_its_alt_text_and_closed() -> None:
     figure, axes = plt.subplots()
     axes.plot([0, 1])
     shown = show_figure(figure, 'a "line" that rises')
-    image = BeautifulSoup(shown._repr_html_(), "html.parser").find("img")
+    image = parse(shown._repr_html_()).find("img")
     assert image is not None
     assert image["alt"] == 'a "line" that rises'
     assert figure.number not in plt.get_fignums()
@@ -194,7 +194,7 @@ def test_a_figure_is_shown_with_its_alt_text_and_closed() -> None:
 
 def test_picture_files_are_shown_with_their_names_and_grown_pixels(tmp_path: Path) -> None:
     paths = save_2d_tensor_as_image(torch.rand(2, 3, 6), tmp_path / "noise-{:d}.png")
-    page = BeautifulSoup(show_picture_files(paths, alt="Noise").html, "html.parser")
+    page = parse(show_picture_files(paths, alt="Noise").html)
     assert [tag["alt"] for tag in page.find_all("img")] == ["Noise: noise-0.png", "Noise: noise-1.png"]
     assert [tag.get_text() for tag in page.find_all("figcaption")] == ["noise-0.png", "noise-1.png"]
     assert "width: 150px; height: 75px" in str(page.find("img"))

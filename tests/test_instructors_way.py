@@ -34,7 +34,7 @@ print('<script>document.title = "attacked"</script>')"""
 
 
 def run(course: CourseFolder, program: str, *arguments: str, status: int = 0) -> str:
-    command = [Path(sys.executable).with_name(program), *arguments]
+    command: list[str | Path] = [Path(sys.executable).with_name(program), *arguments]
     done = subprocess.run(command, cwd=course.root, capture_output=True, text=True)
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout + done.stderr

@@ -137,12 +137,13 @@ def test_what_cannot_be_read_goes_to_quarantine_with_reason_and_remedy(
 def test_links_pipes_and_folders_are_not_followed(course: CourseFolder, plan: GradingPlan, tmp_path: Path) -> None:
     secret = tmp_path / "secret.ipynb"
     nbformat.write(solved(), secret)
-    for student, make in {
+    ways: dict[str, Callable[[Path], None]] = {
         "link": lambda path: path.symlink_to(secret),
         "pipe": lambda path: os.mkfifo(path),
         "folder": lambda path: path.mkdir(),
         "dangling": lambda path: path.symlink_to(tmp_path / "nothing"),
-    }.items():
+    }
+    for student, make in ways.items():
         path = course.submitted(student, "tiny") / "tiny.ipynb"
         path.parent.mkdir(parents=True)
         make(path)

@@ -2,11 +2,11 @@
 
 import gzip
 import importlib
+import inspect
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from hashlib import md5, sha256
 from pathlib import Path
 
@@ -38,12 +38,12 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def package_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_cache: Path) -> Iterator[Path]:
+def package_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_cache: Path) -> Path:
     """Let the module read packed files that a test may damage, and an empty cache folder."""
-    original = Path(mnist.__file__).parent / "data"
+    original = Path(inspect.getfile(mnist)).parent / "data"
     shutil.copytree(original, tmp_path / "package" / "data")
     monkeypatch.setattr(mnist, "files", lambda _: tmp_path / "package")
-    yield tmp_path / "package" / "data"
+    return tmp_path / "package" / "data"
 
 
 def whole(raw: Path) -> bool:
@@ -78,7 +78,7 @@ def test_full_set_has_the_known_labels_mean_and_deviation() -> None:
     assert data.train_target[:13].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4, 3, 5, 3]
     assert data.train_input.mean().item() == pytest.approx(33.3184, abs=1e-3)
     assert data.train_input.std().item() == pytest.approx(78.5675, abs=1e-3)
-    assert (data.train_input.min(), data.train_input.max()) == (0, 255)
+    assert (data.train_input.min().item(), data.train_input.max().item()) == (0, 255)
 
 
 def test_both_sets_are_normalised_by_the_training_pixels() -> None:
@@ -116,8 +116,8 @@ def test_unknown_size_lists_the_sizes() -> None:
 
 
 def test_packed_files_match_their_checksums() -> None:
-    data = Path(mnist.__file__).parent / "data"
-    sums = dict(reversed(line.split()) for line in (data / "SHA256SUMS").read_text().splitlines())
+    data = Path(inspect.getfile(mnist)).parent / "data"
+    sums = {name: sum_ for sum_, name in map(str.split, (data / "SHA256SUMS").read_text().splitlines())}
     assert sums.keys() == {f"{name}.gz" for name in MD5_UNPACKED}
     assert all(sha256((data / name).read_bytes()).hexdigest() == sum_ for name, sum_ in sums.items())
 

@@ -59,7 +59,7 @@ def sample(answers: list[Answer], number: int, seed: object) -> list[Answer]:
 @pytest.fixture(scope="module")
 def stock_sample(bank: list[Answer], seed: int) -> list[Answer]:
     """Choose right and wrong answers that fit into one submission each, others in each run."""
-    chosen = []
+    chosen: list[Answer] = []
     for kind in ("wrong", "right"):
         answers = [answer for answer in bank if answer.kind == kind and not answer.extra]
         chosen += pack(sample(answers, len(answers), seed))[0].values()

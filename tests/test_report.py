@@ -4,17 +4,19 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from bs4 import BeautifulSoup
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.grading.gradebook.record import record_path
 from ee559_course.grading.pages.report import MAX_WORDS, write_report
 from graded_course import FORMULA, GRADED, SCRIPT, ZOE, make_course
 from playwright.sync_api import Browser
+from soup import parse
 
+Theme = Literal["light", "dark"]
 PHONE, DESK = (390, 844), (1280, 800)
 
 
@@ -32,11 +34,11 @@ def another(course: CourseFolder, tmp_path: Path) -> CourseFolder:
     return CourseFolder(tmp_path / "course")
 
 
-def report_of(course: CourseFolder) -> BeautifulSoup:
-    return BeautifulSoup((course.grading("tiny") / "report.html").read_text(encoding="utf-8"), "html.parser")
+def report_of(course: CourseFolder) -> Any:
+    return parse((course.grading("tiny") / "report.html").read_text(encoding="utf-8"))
 
 
-def words_of(tag: object) -> str:
+def words_of(tag: Any) -> str:
     return " ".join(tag.get_text(" ").split())
 
 
@@ -168,7 +170,9 @@ def test_nothing_runs_or_asks_for_anything(course: CourseFolder, browser: Browse
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_report_breaks_no_rule_of_axe_and_fits_a_phone(course: CourseFolder, browser: Browser, theme: str) -> None:
+def test_report_breaks_no_rule_of_axe_and_fits_a_phone(
+    course: CourseFolder, browser: Browser, theme: Literal["light", "dark"]
+) -> None:
     for size in (PHONE, DESK):
         context = browser.new_context(
             viewport={"width": size[0], "height": size[1]}, color_scheme=theme, bypass_csp=True

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from course_copies import course_at, released, solution, tiny
@@ -33,7 +34,7 @@ class Class:
         folder.mkdir(parents=True)
         (folder / "tiny.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
 
-    def pairs(self, **options: float) -> list[Pair]:
+    def pairs(self, **options: Any) -> list[Pair]:
         return similar_pairs(self.course, "tiny", **options)
 
 

@@ -3,9 +3,11 @@
 import importlib
 import re
 
+import numpy as np
 import pytest
 import torch
 from ee559 import BatchVsLoop, Timings, batch_vs_loop, plot_batch_vs_loop, timing
+from matplotlib.container import ErrorbarContainer
 
 module = importlib.import_module("ee559.timing")
 LINE = r"(CPU|GPU) batch vs\. loop speed ratio \d+\.\d\n"
@@ -156,12 +158,15 @@ def test_plot_shows_times_with_spread_and_ratio(capsys: pytest.CaptureFixture[st
     assert (left.get_xscale(), left.get_yscale(), right.get_xscale()) == ("log", "log", "log")
     assert all(label for axes in (left, right) for label in (axes.get_xlabel(), axes.get_ylabel()))
     loop, batch = left.containers
+    assert isinstance(loop, ErrorbarContainer)
+    assert isinstance(batch, ErrorbarContainer)
     assert (loop.get_label(), batch.get_label()) == ("loop", "batch")
     assert loop[0].get_marker() != batch[0].get_marker()
     assert loop[0].get_linestyle() != batch[0].get_linestyle()
-    assert loop.has_yerr and batch.has_yerr
-    assert list(batch[0].get_ydata()) == [result.batch_seconds for result in results]
-    assert list(right.lines[0].get_ydata()) == [result.ratio for result in results]
+    assert loop.has_yerr
+    assert batch.has_yerr
+    assert np.asarray(batch[0].get_ydata()).tolist() == [result.batch_seconds for result in results]
+    assert np.asarray(right.lines[0].get_ydata()).tolist() == [result.ratio for result in results]
     figure.canvas.draw()
 
 

@@ -84,7 +84,8 @@ def test_counting_runs_in_evaluation_mode_without_gradients_and_restores_each_mo
         def forward(self, x: Tensor) -> Tensor:
             assert not self.training
             assert not torch.is_grad_enabled()
-            return self.frozen(x)
+            frozen: Tensor = self.frozen(x)
+            return frozen
 
     model = Spy()
     model.frozen.eval()

@@ -85,7 +85,7 @@ def test_a_version_that_was_graded_by_once_is_kept(course: CourseFolder) -> None
 
 
 def content(version: str) -> bytes:
-    return nbformat.writes(made_from(version, solved())).encode()
+    return str(nbformat.writes(made_from(version, solved()))).encode()
 
 
 def test_a_version_that_is_not_kept_is_graded_by_the_one_of_now_and_noted(course: CourseFolder) -> None:

@@ -1,7 +1,5 @@
 """The walls around a submission as a grader meets them: its time on the clock, its disk, and the programs it starts."""
 
-from collections.abc import Iterator
-
 import nbformat
 import pytest
 from course_copies import FULL, NEEDS_CONFINEMENT, course_at, hand_in, solved
@@ -71,8 +69,8 @@ class Graded:
 
 
 @pytest.fixture(scope="module")
-def graded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graded]:
-    yield Graded(course_at(tmp_path_factory.mktemp("walls") / "course"))
+def graded(tmp_path_factory: pytest.TempPathFactory) -> Graded:
+    return Graded(course_at(tmp_path_factory.mktemp("walls") / "course"))
 
 
 def test_a_notebook_of_many_slow_cells_ends_with_the_time_of_the_submission(graded: Graded) -> None:

@@ -23,4 +23,5 @@ def trained_net() -> Net:
 
 def normalised(pixels: Tensor) -> Tensor:
     """Normalise pixels as those of the training were."""
-    return (pixels - RECORD["mean"]) / RECORD["std"]
+    normal: Tensor = (pixels - RECORD["mean"]) / RECORD["std"]
+    return normal

@@ -21,6 +21,7 @@ def _answers(notebook: NotebookNode) -> list[NotebookNode]:
 
 
 def _words(notebook: NotebookNode) -> NotebookNode:
+    cell: NotebookNode
     (cell,) = [cell for cell in notebook.cells if cell.id == "words-why"]
     return cell
 
@@ -146,7 +147,7 @@ def format_3(notebook: NotebookNode) -> Content:
 
 
 def byte_order_mark(notebook: NotebookNode) -> Content:
-    return b"\xef\xbb\xbf" + nbformat.writes(notebook).encode()
+    return b"\xef\xbb\xbf" + str(nbformat.writes(notebook)).encode()
 
 
 def utf_16(notebook: NotebookNode) -> Content:

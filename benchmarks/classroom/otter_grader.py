@@ -97,7 +97,7 @@ def install(folder: Path) -> OtterGrader:
         line = f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n"
         (own / "with-ours.pth").write_text(line, encoding="utf-8")
         python = folder / "bin" / "python"
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", RELEASE]
+        pip: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", RELEASE]
         subprocess.run(pip, check=True, capture_output=True, timeout=SECONDS_TO_INSTALL)
     except (OSError, subprocess.SubprocessError) as error:
         said = getattr(error, "stderr", None) or str(error).encode()
