@@ -11,6 +11,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -97,7 +98,7 @@ def open_page(browser: Browser, origin: str) -> Iterator[Callable[..., Opened]]:
     """Open a page of the site; in the end, nothing may have left the origin or logged an error."""
     opened: list[Opened] = []
 
-    def open_(name: str = "digit.html", *, width: int = 1280, **options: object) -> Opened:
+    def open_(name: str = "digit.html", *, width: int = 1280, **options: Any) -> Opened:
         page = browser.new_context(viewport={"width": width, "height": 900}, **options).new_page()
         result = SimpleNamespace(page=page, asked=[], complaints=[])
         page.on("request", lambda request: result.asked.append(request.url))

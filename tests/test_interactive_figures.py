@@ -1,6 +1,7 @@
 """The interactive figures: they compute what torch computes, and are driven by keyboard and touch in a real browser."""
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -80,7 +81,13 @@ def test_windows_compute_what_torch_computes(page: Page, tmp_path: Path) -> None
         n, pooling, ceil = draw.randint(1, 9), draw.random() < 0.5, draw.random() < 0.5
         x = torch.randint(-9, 10, (1, 1, n, n)).double()
         w = torch.randint(-3, 4, (1, 1, k, k)).double()
-        settings = {"kernel_size": k, "stride": s, "padding": p, "dilation": d, "ceil_mode": pooling and ceil}
+        settings: dict[str, object] = {
+            "kernel_size": k,
+            "stride": s,
+            "padding": p,
+            "dilation": d,
+            "ceil_mode": pooling and ceil,
+        }
         settings["operation"] = "max-pooling" if pooling else "convolution"
         try:
             wanted = F.max_pool2d(x, k, s, p, d, ceil_mode=ceil) if pooling else F.conv2d(x, w, None, s, p, d)
@@ -174,7 +181,7 @@ def test_network_table_is_torchs(page: Page, tmp_path: Path) -> None:
     assert sum(row[2] for row in lecture["rows"]) == 105_506
 
 
-LINES = {
+LINES: dict[str, Callable[[nn.Module], object]] = {
     "attribute": lambda m: setattr(m, "fc", nn.Linear(3, 2)),
     "list": lambda m: setattr(m, "layers", [nn.Linear(3, 2)]),
     "dict": lambda m: setattr(m, "branches", {"left": nn.Linear(3, 2)}),

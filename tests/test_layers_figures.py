@@ -1,5 +1,6 @@
 """The still figures of layers and of small tensors show the numbers that they are given."""
 
+import numpy as np
 import pytest
 import torch
 from ee559.figures.layers import PIECES, draw_first_weights, draw_function, draw_pieces
@@ -57,5 +58,5 @@ def test_histogram_counts_every_weight_and_marks_both_bounds() -> None:
     (axis,) = draw_first_weights({"Linear": (weight, 0.1)}).axes
     counted = sum(patch.get_height() for patch in axis.patches if isinstance(patch, Rectangle))
     assert counted == weight.numel()
-    assert [line.get_xdata()[0] for line in axis.lines] == [-0.1, 0.1]
+    assert [np.asarray(line.get_xdata())[0] for line in axis.lines] == [-0.1, 0.1]
     assert "±0.100" in axis.get_title()

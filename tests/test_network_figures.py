@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from ee559.figures.losses import draw_differences, draw_training
@@ -55,7 +56,7 @@ def test_runs_are_told_apart_by_marker_and_line_and_not_by_colour_alone() -> Non
     (axis,) = draw_training({"one": [3.0, 2.0, 1.0], "two": [1.0, 0.5]}).axes
     one, two = axis.lines
     assert (one.get_marker(), one.get_linestyle()) != (two.get_marker(), two.get_linestyle())
-    assert list(one.get_xdata()) == [1, 2, 3]
+    assert np.asarray(one.get_xdata()).tolist() == [1, 2, 3]
 
 
 class Mixed(nn.Module):

@@ -15,6 +15,7 @@ from ee559_course.site.practical_pages import read_title
 from machine import CHROMIUM
 from playwright.sync_api import Browser
 from pypdf import PdfReader
+from pypdf.generic import Destination
 from secret_lines import secrets_of
 from typer.testing import CliRunner
 
@@ -57,7 +58,12 @@ def test_a_release_has_bundle_site_pdf_and_wheel_of_one_version_with_their_check
 def test_every_chapter_has_a_bookmark_to_the_page_that_begins_with_its_title(pdf: PdfReader) -> None:
     titles = [read_title(path) for path in sorted(LECTURES.glob("[0-9][0-9]-*.ipynb"))]
     titles = ["PyTorch modules and batch processing", *titles]
-    bookmarks = {mark["/Title"]: pdf.get_destination_page_number(mark) for mark in pdf.outline}
+    bookmarks = {}
+    for mark in pdf.outline:
+        assert isinstance(mark, Destination)
+        page = pdf.get_destination_page_number(mark)
+        assert page is not None
+        bookmarks[str(mark.title)] = page
     assert list(bookmarks)[: len(titles)] == titles
     assert [title.split(" · ")[0] for title in list(bookmarks)[len(titles) :]] == [
         *(f"Practical {number}" for number in range(1, 6)),

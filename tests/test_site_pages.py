@@ -1,19 +1,19 @@
 """The site's pages other than lectures: practicals without solutions, the glossary, the guides, the benchmarks."""
 
-import importlib.util
+import importlib
 import json
 import re
 from pathlib import Path
 
 import nbformat
 import pytest
-from bs4 import BeautifulSoup
 from ee559_course.cli import app
 from ee559_course.paths import PRACTICALS
 from ee559_course.practicals.practical import practical_names, read_practical
 from ee559_course.site.build import build_site, gather_sources
 from ee559_course.site.generated_pages import SiteOptions
 from secret_lines import secrets_of
+from soup import parse
 from typer.testing import CliRunner
 
 WORDS = (
@@ -33,7 +33,8 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def released(practical: str) -> nbformat.NotebookNode:
     """Read the students' version."""
-    return nbformat.read(PRACTICALS / practical / f"{practical}.ipynb", as_version=4)
+    notebook: nbformat.NotebookNode = nbformat.read(PRACTICALS / practical / f"{practical}.ipynb", as_version=4)
+    return notebook
 
 
 def readable(folder: Path) -> dict[str, str]:
@@ -47,7 +48,7 @@ def readable(folder: Path) -> dict[str, str]:
         if path.suffix == ".ipynb":
             text += "\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"])
         elif path.suffix == ".html":
-            text += BeautifulSoup(text, "html.parser").get_text()
+            text += parse(text).get_text()
         texts[path.relative_to(folder).as_posix()] = text
     return texts
 
@@ -101,7 +102,7 @@ def test_a_solution_appears_in_the_built_site_and_is_gone_when_the_switch_is_off
 def test_a_practicals_page_shows_its_cells_as_they_are_unrun_with_folded_hints(
     built_site: Path, root: Path, practical: str
 ) -> None:
-    page = BeautifulSoup((built_site / "practicals" / f"{practical}.html").read_text(encoding="utf-8"), "html.parser")
+    page = parse((built_site / "practicals" / f"{practical}.html").read_text(encoding="utf-8"))
     shown = [cell.get_text().strip() for cell in page.select("div.cell_input pre")]
     assert shown == [cell.source.strip() for cell in released(practical).cells if cell.cell_type == "code"]
     assert not page.select(".cell_output")
@@ -119,10 +120,10 @@ def test_a_practicals_page_shows_its_cells_as_they_are_unrun_with_folded_hints(
 def test_a_lecture_says_its_minutes_and_can_be_downloaded_without_a_dead_button(built_site: Path, root: Path) -> None:
     for lecture in sorted((root / "lectures").glob("*.ipynb")):
         page = built_site / "lectures" / f"{lecture.stem}.html"
-        soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+        soup = parse(page.read_text(encoding="utf-8"))
         line = soup.select_one("article h1").find_next("p")
-        minutes = re.search(r"\*\*Minutes\*\* (\d+)", nbformat.read(lecture, as_version=4).cells[0].source)
-        assert line.get_text().startswith(f"{minutes[1]} minutes · Download")
+        minutes = minutes_of(root, "lectures")[lecture.stem]
+        assert line.get_text().startswith(f"{minutes} minutes · Download")
         download = line.select_one("a.download")
         assert (page.parent / download["href"]).read_bytes() == lecture.read_bytes()
         assert not soup.select("a[href*=colab], a[href*=mybinder]")
@@ -155,7 +156,7 @@ def test_a_wrong_option_is_refused_before_anything_is_built(tmp_path: Path, opti
 
 
 def test_the_glossary_explains_each_word_and_links_a_lecture(built_site: Path) -> None:
-    page = BeautifulSoup((built_site / "glossary.html").read_text(encoding="utf-8"), "html.parser")
+    page = parse((built_site / "glossary.html").read_text(encoding="utf-8"))
     entries = {term.find(string=True).strip(): term.find_next_sibling("dd") for term in page.select("dl.glossary > dt")}
     assert set(entries) >= TERMS
     assert list(entries) == sorted(entries, key=str.casefold)
@@ -165,16 +166,16 @@ def test_the_glossary_explains_each_word_and_links_a_lecture(built_site: Path) -
 
 
 def test_2018_and_today_and_the_map_lead_to_lectures_and_parts(built_site: Path) -> None:
-    changes = BeautifulSoup((built_site / "changes.html").read_text(encoding="utf-8"), "html.parser")
+    changes = parse((built_site / "changes.html").read_text(encoding="utf-8"))
     assert len(changes.select("article li")) >= 2 * 20
-    the_map = BeautifulSoup((built_site / "map.html").read_text(encoding="utf-8"), "html.parser")
+    the_map = parse((built_site / "map.html").read_text(encoding="utf-8"))
     assert "practicals/sizes.html#sizes-part-field" in {link["href"] for link in the_map.select("article a")}
 
 
 def test_the_benchmarks_page_shows_the_last_run_of_each_with_its_machine_and_command(
     built_site: Path, root: Path
 ) -> None:
-    text = BeautifulSoup((built_site / "benchmarks.html").read_text(encoding="utf-8"), "html.parser").get_text()
+    text = parse((built_site / "benchmarks.html").read_text(encoding="utf-8")).get_text()
     recorded = sorted((root / "benchmarks" / "recorded").glob("*.json"))
     assert recorded
     for path in recorded:
@@ -187,9 +188,8 @@ def test_the_benchmarks_page_shows_the_last_run_of_each_with_its_machine_and_com
 def test_recording_keeps_what_a_benchmark_prints_and_its_status(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec = importlib.util.spec_from_file_location("record", root / "benchmarks" / "record.py")
-    record = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(record)
+    monkeypatch.syspath_prepend(root / "benchmarks")
+    record = importlib.import_module("record")
     monkeypatch.setattr(record, "HERE", tmp_path)
     (tmp_path / "toy.py").write_text(
         '"""Count to two.\n\nMore."""\nprint("1 2")\nraise SystemExit(1)\n', encoding="utf-8"
@@ -204,7 +204,8 @@ def minutes_of(root: Path, kind: str) -> dict[str, int]:
     found = {}
     for path in sorted((root / kind).rglob("*.ipynb")):
         source = nbformat.read(path, as_version=4).cells[0].source
-        found[path.stem] = int(re.search(r"\*\*Minutes\*\* (\d+)", source)[1])
+        (minutes,) = re.findall(r"\*\*Minutes\*\* (\d+)", source)
+        found[path.stem] = int(minutes)
     return found
 
 

@@ -1,5 +1,6 @@
 """The still figures of windows show where each window lies, and refuse windows that lie nowhere."""
 
+import numpy as np
 import pytest
 import torch
 from ee559.figures.windows import draw_steps, draw_windows
@@ -44,6 +45,6 @@ def test_windows_that_miss_the_input_and_tensors_that_are_not_2d_are_refused() -
 def test_steps_have_a_bar_for_each_window_under_cells_and_hatched_padding() -> None:
     pooling, padded = draw_steps(4, {"pooling": (2, 0, [0, 2]), "padded": (3, 1, [-1, 1])}).axes
     assert pooling.get_title() == "pooling: 2 windows"
-    assert [line.get_xdata()[0] for line in padded.lines] == pytest.approx([-0.9, 1.1])
+    assert [np.asarray(line.get_xdata())[0] for line in padded.lines] == pytest.approx([-0.9, 1.1])
     assert [sum(bool(patch.get_hatch()) for patch in axis.patches) for axis in (pooling, padded)] == [0, 2]
     assert [text.get_text() for text in padded.texts] == ["0", "1", "2", "3"]

@@ -51,7 +51,7 @@ def run(order: dict[str, Any], root: Path) -> dict[str, Any]:
     scratch = make_scratch(root)
     reading, writing = os.pipe()
     answer: dict[str, Any] = {}
-    with Cgroup(confinement if order["grouped"] else Confinement(), limits) as group:
+    with Cgroup((order["grouped"] and confinement) or Confinement(), limits) as group:
         began = time.perf_counter()
         child = os.fork()
         if child == 0:
