@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -12,8 +13,12 @@ from ee559_course.practicals.practical import practical_names
 from playwright.sync_api import Browser, expect
 
 PHONE, DESK = (390, 844), (1280, 800)
-MODES = [(DESK, "light"), (PHONE, "dark")]
-OTHER_MODES = [(DESK, "dark"), (PHONE, "light")]  # for home alone: they differ by what all pages have around their text
+Mode = tuple[tuple[int, int], Literal["light", "dark"]]
+MODES: list[Mode] = [(DESK, "light"), (PHONE, "dark")]
+OTHER_MODES: list[Mode] = [
+    (DESK, "dark"),
+    (PHONE, "light"),
+]  # for home alone: all else is alike
 PAGES = [
     "index",  # it takes longest
     *(f"lectures/{path.stem}" for path in sorted(LECTURES.glob("*.ipynb"))),

@@ -25,7 +25,7 @@ FORMS = sorted(path for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.ym
 RECORDS = sorted(path for path in (ROOT / "site" / "design").glob("*.md") if path.stem != "index")
 RECORDED = ROOT / "benchmarks" / "recorded"
 PARTS = ["Context", "Decision", "Consequences", "What would change our mind"]
-COMMANDS = set(typer.main.get_command(app).commands)
+COMMANDS = set(typer.main.get_group(app).commands)
 CODE = re.compile(r"^ *```.*?^ *```|`[^`\n]+`", re.DOTALL | re.MULTILINE)
 GOOD = "Name files by a digest of the id\n\nPercent-encoded, 41 letters were longer than a file's name may be.\n"
 
@@ -95,7 +95,9 @@ def test_every_hook_runs_a_program_of_the_environment_and_needs_no_network() -> 
 @pytest.mark.parametrize("path", FORMS, ids=named)
 def test_an_issues_form_says_what_it_is_for_and_asks_each_thing_once(path: Path) -> None:
     form = yaml.safe_load(path.read_text(encoding="utf-8"))
-    assert form["name"] and form["description"] and form["labels"]
+    assert form["name"]
+    assert form["description"]
+    assert form["labels"]
     fields = [field for field in form["body"] if field["type"] != "markdown"]
     assert all(field["attributes"]["label"] for field in fields)
     ids = [field["id"] for field in fields]

@@ -56,7 +56,8 @@ def test_a_warning_stops_each_build_until_it_is_mended(tmp_path: Path, capfd: py
         with pytest.raises(SphinxError):
             write_html(source, cache)
         said = capfd.readouterr().err
-        assert "one.md:3" in said and "gone.md" in said
+        assert "one.md:3" in said
+        assert "gone.md" in said
     html = write_html(write_sources(source), cache)
     assert "First words." in (html / "one.html").read_text(encoding="utf-8")
 

@@ -62,7 +62,8 @@ def test_a_folder_of_fixed_size_is_not_promised_where_it_cannot_be_made(monkeypa
     assert without == replace(found, fixed_scratch=False)
     assert without.confined == found.confined
     (line,) = [line for line in without.lines() if "fixed size" in line]
-    assert line.startswith("✗") and "CAP_SYS_ADMIN" in line
+    assert line.startswith("✗")
+    assert "CAP_SYS_ADMIN" in line
 
 
 @pytest.mark.parametrize("wrong", ["another system", "no folder", "a broken bwrap", "a mute Python"])
@@ -100,4 +101,5 @@ def test_a_landlock_below_the_baseline_is_taken_for_none(version: int, monkeypat
     assert not refused.confined
     line = refused.lines()[0]
     assert line.startswith("✗ Landlock: ")
-    assert "Linux 6.12 or newer" in line and "(version 6 or more), or bubblewrap" in line
+    assert "Linux 6.12 or newer" in line
+    assert "(version 6 or more), or bubblewrap" in line
