@@ -242,3 +242,19 @@ def test_a_solution_notebook_reads_as_a_solution() -> None:
                 assert "HIDDEN TESTS" not in cell.source
                 lines += sum(bool(line.strip()) for line in cell.source.splitlines())
     assert lines <= 600, lines
+
+
+def test_the_readings_of_the_widths_follow_from_the_recorded_trainings(root: Path) -> None:
+    rows = (root / "solutions" / "network" / "recorded.md").read_text(encoding="utf-8").splitlines()
+    cells = [row.strip("|").split("|") for row in rows if row[:3].strip("| ").isdigit()]
+    rates = {int(width): [float(rate) for rate in three.split(",")] for width, three in cells}
+    same = rates.pop(200)
+    apart = [width for width, three in rates.items() if max(three) < min(same) or min(three) > max(same)]
+    means = [sum(three) / 3 for _, three in sorted((rates | {200: same}).items())]
+    expected = next(t for t in read_practical("network").tests if t.__name__ == "ReadingsOfTheWidths").expected()
+    assert expected == {
+        "falls": "yes" if means == sorted(means, reverse=True) else "no",
+        "always falls": "no",  # 1000 units once did worse than 500 did
+        "apart from 200": apart,
+    }
+    assert max(rates[1000]) > min(rates[500])

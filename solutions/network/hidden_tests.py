@@ -683,4 +683,4 @@ class ReadingsOfTheWidths(_Readings):
 
     @staticmethod
     def expected() -> object:
-        return {"falls": "yes", "always falls": "no", "apart from 200": [10, 50, 500]}
+        return {"falls": "yes", "always falls": "no", "apart from 200": [10, 50, 500, 1000]}
