@@ -425,7 +425,8 @@ class LinearBias(_Linear):
     def facts(came: Any, bias: Tensor, height: int, width: int, stride: int, padding: int) -> object:
         shifts, gradient = came["shifts"], came["gradient"]
         size, rows = list(shifts.shape), came["rows"]
-        fits = size == [rows] and rows > 0 and rows % len(bias) == 0
+        places = (height - 1) * (width - 2) if (stride, padding) == (1, 0) else rows // len(bias)
+        fits = size == [rows] and rows == len(bias) * places and places >= 2
         assert fits, f"the bias is one number for each row of the matrix, which has {rows} rows, got {size}"
         numbers = shifts.reshape(len(bias), -1)
         return {
@@ -458,12 +459,27 @@ class LinearGradients(_Linear):
     def answer(as_linear: Any, weight: Tensor, height: int, width: int) -> object:
         leaf = weight.requires_grad_()
         matrix = as_linear(leaf, weight.new_zeros(len(weight)), height, width, 1, 0)[0]
-        return {"gradient of the sum of the matrix's squares": gradients_of(matrix**2, leaf)[0]}
+        return {"matrix": matrix, "gradient": gradients_of(matrix**2, leaf)[0]}
+
+    @staticmethod
+    def facts(came: Any, weight: Tensor, height: int, width: int) -> object:
+        matrix = came["matrix"].flatten(1)  # of any order: where each number stands is another test's business
+        return {
+            "numbers along the matrix's sides, in increasing order": sorted(matrix.shape),
+            "rows and columns of zeros alone": sum(int((matrix == 0).all(side).sum()) for side in (0, 1)),
+            "gradient of the sum of the matrix's squares": came["gradient"],
+        }
 
     @staticmethod
     def expected(weight: Tensor, height: int, width: int) -> object:
         places = (height - weight.size(2) + 1) * (width - weight.size(3) + 1)
-        return {"gradient of the sum of the matrix's squares": 2 * places * weight.detach()}
+        return {
+            "numbers along the matrix's sides, in increasing order": sorted(
+                (len(weight) * places, weight.size(1) * height * width)
+            ),
+            "rows and columns of zeros alone": 0,
+            "gradient of the sum of the matrix's squares": 2 * places * weight.detach(),
+        }
 
 
 Layers = list[tuple[int, int, int]]
