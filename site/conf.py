@@ -12,7 +12,7 @@ language = "en"
 exclude_patterns = ["notebooks", "vendor"]  # files to download, and what others made
 
 extensions = [
-    "ee559_course.site.living_pages",
+    "ee559_course.site.interactive_pages",
     "ee559_course.site.mathml",
     "myst_nb",
     "sphinx.ext.autodoc",

@@ -389,7 +389,7 @@ def test_logs_and_the_graded_notebook_say_what_became_of_each_cell(tmp_path: Pat
     )
     (record,) = grade(course, "tiny", Options(), no_one)
     log = (course.grading("tiny") / "logs" / f"{file_name('ada')}.log").read_text(encoding="utf-8")
-    assert "test-doubled-values: 0 of 2: double(x=tensor([3.])): the shape is right" in log
+    assert "test-doubled-values: 0 of 2: double(x=tensor([3.])): the value is not right" in log
     assert "double: ok" in log
     assert "imports: ok, then error" in log
     assert record.points == FULL - 2, "names that the cell defines before it fails are there"

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 USE_IT = """
 import ee559, ee559_course.cli
-from ee559.figures.living import FilterOnDigits
+from ee559.figures.interactive import FilterOnDigits
 from ee559.practicals import sizes
 
 print(ee559.load_mnist("tiny").train_input.shape, FilterOnDigits.__name__, ee559.__file__)

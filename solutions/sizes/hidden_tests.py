@@ -10,7 +10,7 @@ from ee559_course.practicals.hidden import Case, Draw, Forbidden, HiddenTest
 from torch import Tensor
 from torch.nn import functional as F
 
-FORBIDDEN = Forbidden(operators=("conv", "pool", "im2col", "col2im"))
+FORBIDDEN = Forbidden(operators=("conv(?!ert)", "pool", "im2col", "col2im"))
 SEE = {
     "unseen": ("02", "Three words"),
     "repair": ("03", "The largest value of each window"),

@@ -233,7 +233,7 @@ def _article(value: object) -> str:
     if value is None:
         return "None"
     name = value.name if isinstance(value, Foreign) else type(value).__name__
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
 
 def _in_brackets(*arguments: object) -> str:

@@ -130,7 +130,11 @@ class HiddenTest:
                 return f"{cls.call(case)}: {error}"
             except Exception:  # what came is of a kind that the test did not think of
                 return f"{cls.call(case)}: this cannot be judged: {_described(actual)}"
-            wrong = difference(found, cls.expected(**case), show=True, dtype=False)
+            expected = cls.expected(**case)
+            try:
+                wrong = difference(found, expected, show=True, dtype=False)
+            except Exception:  # an object of the student's own may do anything when it is looked at
+                return f"{cls.call(case)}: this cannot be judged: {_described(actual)}"
         return None if wrong is None else f"{cls.call(case)}: {wrong}"
 
     @classmethod

@@ -19,7 +19,7 @@ from nbformat import NotebookNode
 from ee559_course.grading.marking.graded_notebook import graded_notebook
 from ee559_course.grading.marking.test_mark import TestMark
 from ee559_course.grading.plan.grading_plan import GradingPlan, PlannedTest
-from ee559_course.grading.plan.hidden_tests import load_hidden_tests
+from ee559_course.grading.plan.loading import load_hidden_tests
 from ee559_course.grading.run.task import Answer, Asked, ExitReason, RunResult, StepResult
 from ee559_course.practicals.hidden import Case, HiddenTest
 

@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader
 
 from ee559_course.grading.run.answering import Answerer, TorchSnapshot, described
 from ee559_course.grading.run.error_location import ErrorLocator
-from ee559_course.grading.run.shell import MAX_STREAM, NotebookShell, OutputCapture, make_shell, run_cell
+from ee559_course.grading.run.shell import MAX_STREAM, NotebookShell, OutputCapture, make_shell, run_cell, run_rest
 
 PRINTED = "printed.txt"  # what is printed below Python, by programs that the student's code starts
 
@@ -87,6 +87,8 @@ def serve(commands: BinaryIO, events: BinaryIO, scratch: Path) -> None:
 def _run(shell: NotebookShell, source: str, stubs: Sequence[str]) -> dict[str, Any]:
     answers = {name: shell.user_ns[name] for name in stubs if name in shell.user_ns}  # in cells of the student's own
     error = run_cell(shell, source)
+    if shell.quiet and isinstance(error, Exception):
+        run_rest(shell, source, error)
     shell.user_ns.update(answers)
     return {"done": "ok"} if error is None else {"done": "error", "error": described(error)}
 

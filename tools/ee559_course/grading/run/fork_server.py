@@ -148,6 +148,7 @@ def main() -> None:
     """Serve on the socket whose number is the first argument; the second has the settings as JSON."""
     prepare_server()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the worker's business
+    os.environ["OMP_THREAD_LIMIT"] = "1"  # threads that a fork did not take along would be waited for
     leave_out_compiler()
     settings = json.loads(sys.argv[2])
     preload(OWN, settings["clean"])

@@ -1,8 +1,11 @@
 """An IPython shell without terminal and kernel: it runs cells and hands on what they show, as a notebook keeps it."""
 
+import ast
+import contextlib
 import io
 import subprocess
 import sys
+import traceback
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -198,6 +201,26 @@ def make_shell(quiet: bool = False) -> NotebookShell:
         if not quiet:
             configure_inline_support(shell, "inline")
     return shell
+
+
+def run_rest(shell: NotebookShell, source: str, error: BaseException) -> None:
+    """Run what comes after the statement that a cell failed in, each statement by itself.
+
+    What an answer needs may stand below a line that works at the student's and not where it is graded.
+
+    Args:
+        shell: that the cell was run in.
+        source: of the cell.
+        error: that it ended in; what failed before a statement was run has no rest.
+    """
+    with contextlib.suppress(Exception):
+        statements = ast.parse(shell.transform_cell(source)).body  # type: ignore[no-untyped-call]
+        frames = traceback.walk_tb(error.__traceback__)
+        failed = next(line for frame, line in frames if frame.f_globals is shell.user_ns)
+        for statement in statements:
+            if statement.lineno > failed:
+                with contextlib.suppress(Exception):
+                    exec(compile(ast.Module([statement], []), "<rest of a cell>", "exec"), shell.user_ns)
 
 
 def run_cell(shell: NotebookShell, source: str) -> BaseException | None:

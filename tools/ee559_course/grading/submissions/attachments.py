@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 KINDS = ("image/png", "image/jpeg")
-ADDRESS = re.compile(r"data:([\w.+/-]{1,60})(?:;[\w=-]{1,60})?;base64,([\w+/=%-]*)")
+ADDRESS = re.compile(r"data:([\w.+/-]{1,60})(?:;[\w=-]{1,60})?;base64,((?:[\w+/=%-]|\r?\n(?=[\w+/=]{40}))*)")
 TAG = re.compile(r"<img\b[^<>]{0,500}?\bsrc=[\"']?(attachment:[\w.-]+)[^<>]{0,500}>")
 
 
@@ -22,7 +22,7 @@ def with_pictures_beside(words: str, attachments: Any) -> tuple[str, dict[str, d
 
     def put_beside(found: re.Match[str]) -> str:
         name = f"pasted-{len(beside) + 1}"
-        beside[name] = {found[1]: found[2]} if found[1] in KINDS else {}
+        beside[name] = {found[1]: "".join(found[2].split())} if found[1] in KINDS else {}
         return f"attachment:{name}"
 
     if "base64," in words:

@@ -203,7 +203,7 @@ def _read_cells(text: str) -> tuple[list[NotebookNode], list[str]]:
     except (ValueError, RecursionError) as error:
         where = f": {error}" if isinstance(error, json.JSONDecodeError) else ""
         raise Quarantine(f"it is cut off or damaged{where}.", remedy) from None
-    if not isinstance(raw, dict) or type(raw.get("nbformat")) is not int:
+    if not isinstance(raw, dict) or type(raw.get("nbformat")) not in (int, float):
         raise Quarantine("it is not a notebook.", remedy)
     notes = []
     if raw["nbformat"] != 4:
@@ -231,7 +231,7 @@ def _read_cells(text: str) -> tuple[list[NotebookNode], list[str]]:
 
 def _read_cell(raw: Any) -> NotebookNode | None:
     """Take from a cell what grading needs; None if it is no cell."""
-    if not isinstance(raw, dict) or raw.get("cell_type") not in ("code", "markdown", "raw"):
+    if not isinstance(raw, dict) or not isinstance(raw.get("cell_type"), str):
         return None
     source: Any = raw.get("source", "")
     if isinstance(source, list) and all(isinstance(line, str) for line in source):
@@ -239,7 +239,8 @@ def _read_cell(raw: Any) -> NotebookNode | None:
     if not isinstance(source, str):
         return None
     cell: NotebookNode = nbformat.v4.new_raw_cell(source.encode(errors="replace").decode())
-    cell.cell_type = raw["cell_type"]
+    if raw["cell_type"] in ("code", "markdown"):  # any other kind, such as another program's, is text that is not run
+        cell.cell_type = raw["cell_type"]
     if cell.cell_type == "code":
         cell.update(execution_count=None, outputs=[])
     identity = raw.get("id")

@@ -10,7 +10,7 @@ from typing import Any
 from ee559.practicals.wire import pack
 
 from ee559_course.grading.plan.grading_plan import GradingPlan, PlannedCell
-from ee559_course.grading.plan.hidden_tests import load_hidden_tests
+from ee559_course.grading.plan.loading import load_hidden_tests
 from ee559_course.grading.run.task import Question, Step
 from ee559_course.grading.submissions.load import parse
 from ee559_course.grading.submissions.repair import definitions
