@@ -93,6 +93,7 @@ class UnseenWithAFrame(_Unseen):
             (6, 2, 4, 2),
             (5, 5, 1, 2),
             (11, 4, 6, 1),
+            (7, 3, 3, 1),
         ]:
             yield {"length": length, "kernel_size": kernel_size, "stride": stride, "padding": padding}
 
