@@ -12,12 +12,12 @@ import pytest
 from ee559_course.browser import chromium
 from ee559_course.site.build import build_site
 from machine import CHROMIUM
+from patience import PATIENCE
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 T = TypeVar("T", BrowserContext, Page)
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST = ("test_practicals.py", "test_other_pythons.py", "test_batch.py")
-PATIENCE = 120_000  # milliseconds: a busy machine draws slowly, and no test is about time
 expect.set_options(timeout=PATIENCE)
 
 

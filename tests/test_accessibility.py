@@ -6,10 +6,10 @@ from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import PATIENCE
 from ee559_course.browser import chromium
 from ee559_course.paths import LECTURES, SITE_SOURCES
 from ee559_course.practicals.practical import practical_names
+from patience import PATIENCE
 from playwright.sync_api import Browser, expect
 
 PHONE, DESK = (390, 844), (1280, 800)
@@ -19,11 +19,13 @@ OTHER_MODES: list[Mode] = [
     (DESK, "dark"),
     (PHONE, "light"),
 ]  # for home alone: all else is alike
+TEXTS = (*SITE_SOURCES.glob("*.md"), *SITE_SOURCES.glob("design/*.md"))
+PROSE = [path.relative_to(SITE_SOURCES).with_suffix("").as_posix() for path in TEXTS]
 PAGES = [
     "index",  # it takes longest
     *(f"lectures/{path.stem}" for path in sorted(LECTURES.glob("*.ipynb"))),
     *(f"practicals/{name}" for name in practical_names()),
-    *sorted({"map", "changes", "search", *(path.stem for path in SITE_SOURCES.glob("*.md"))} - {"index"}),
+    *sorted({"map", "changes", "search", *PROSE} - {"index"}),
 ]
 KEEP_ONE_WORD_OF_EACH_COLOUR = """() => {
     const seen = new Set();
