@@ -7,11 +7,11 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-import zipfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
+from ee559_course.files import write_zip
 from ee559_course.paths import ROOT
 from ee559_course.practicals.bundle import make_bundle
 
@@ -74,13 +74,9 @@ def write_dist(output: Path, files: Mapping[str, Write]) -> Path:
 
 
 def zip_folder(folder: Path, output: Path) -> None:
-    """Pack a folder into a zip, under the zip's own name; the same files make the same bytes."""
-    with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as packed:
-        for path in sorted(each for each in folder.rglob("*") if each.is_file()):
-            entry = zipfile.ZipInfo(f"{output.stem}/{path.relative_to(folder).as_posix()}")
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.external_attr = 0o644 << 16
-            packed.writestr(entry, path.read_bytes())
+    """Pack a folder into a zip, under the zip's own name."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    write_zip(output, {f"{output.stem}/{path.relative_to(folder).as_posix()}": path for path in files})
 
 
 def build_wheel(output: Path) -> None:

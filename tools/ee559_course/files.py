@@ -1,7 +1,8 @@
 """Files that are written whole or not at all."""
 
 import os
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,3 +34,19 @@ def write_bytes(path: Path, content: bytes) -> Path:
 def write_text(path: Path, text: str) -> Path:
     """Write a text in UTF-8 whole or not at all, half characters replaced; return its path."""
     return write_bytes(path, text.encode(errors="replace"))
+
+
+def write_zip(path: Path, files: Mapping[str, Path]) -> Path:
+    """Pack files into a zip, whole or not at all, the same bytes for the same files; return its path.
+
+    Args:
+        path: of the zip.
+        files: by their names in it.
+    """
+    with replacing(path) as unfinished, zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, file in sorted(files.items()):
+            entry = zipfile.ZipInfo(name)  # its date is the zip format's first day
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            packed.writestr(entry, file.read_bytes())
+    return path

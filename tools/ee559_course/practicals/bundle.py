@@ -1,10 +1,8 @@
 """Pack what a student needs into one zip: lectures, practicals, package and environment, and nothing else."""
 
-import os
-import zipfile
 from pathlib import Path
 
-from ee559_course.files import replacing
+from ee559_course.files import write_zip
 from ee559_course.paths import ROOT
 
 FOLDER = "ee559"
@@ -44,10 +42,4 @@ def make_bundle(output: Path) -> Path:
     Args:
         output: the zip to write.
     """
-    with replacing(output) as unfinished, zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as bundle:
-        for name, path in sorted(bundle_files().items()):
-            entry = zipfile.ZipInfo(f"{FOLDER}/{name}")  # its date is the zip format's first day
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.external_attr = 0o644 << 16
-            bundle.writestr(entry, path.read_bytes())
-    return output
+    return write_zip(output, {f"{FOLDER}/{name}": path for name, path in bundle_files().items()})
