@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from ee559.checks import Foreign
 from ee559.practicals.asking import (
     children_of,
     define,
@@ -174,6 +175,13 @@ def test_a_draw_leaves_torchs_own_random_numbers_alone() -> None:
 def test_a_verdict_is_the_first_difference_in_a_sentence(actual: object, words: str | None) -> None:
     wrong = DoubledValues.verdict(actual, {"x": torch.tensor([2.0])})
     assert wrong is None if words is None else words in str(wrong)
+
+
+def test_an_object_whose_class_has_no_name_is_judged_like_any_other() -> None:
+    for actual in (Foreign(""), {"output": Foreign(""), "shape": [1]}):
+        wrong = DoubledValues.verdict(actual, {"x": torch.tensor([2.0])})
+        assert wrong is not None
+        assert wrong.startswith("double(x=tensor([2.])): ")
 
 
 def test_a_loop_is_told_by_the_time_at_n_and_ten_n() -> None:

@@ -14,6 +14,7 @@ from course_copies import NEEDS_CONFINEMENT, course_at, hand_in, released, solve
 from ee559_course.grading.course_folder import CourseFolder
 from ee559_course.grading.errors import Quarantine
 from ee559_course.grading.plan.grading_plan import GradingPlan, read_plan
+from ee559_course.grading.submissions.attachments import with_pictures_beside
 from ee559_course.grading.submissions.load import load_submission, parse, submitting_students
 from nbformat import NotebookNode
 
@@ -204,6 +205,25 @@ def test_encodings_and_formats_that_are_certain_are_repaired(
     assert any(words in note for note in taken.notes)
     assert sorted(graded_ids(taken.notebook)) == sorted(plan.cells)
     assert source(taken.notebook, "smooth") == source(solved(), "smooth")
+
+
+def test_a_cell_of_another_programs_kind_is_text_and_the_others_are_graded(
+    course: CourseFolder, plan: GradingPlan
+) -> None:
+    submission = json.loads(nbformat.writes(solved()))
+    submission["nbformat"] = 4.0
+    submission["cells"].insert(0, {"cell_type": "sql", "metadata": {}, "source": "SELECT 1", "id": "query"})
+    taken = read(course, plan, json.dumps(submission).encode())
+    assert taken.notebook.cells[0].cell_type == "raw"
+    assert sorted(graded_ids(taken.notebook)) == sorted(plan.cells)
+
+
+def test_a_pasted_picture_may_be_cut_into_lines_and_takes_no_words_along() -> None:
+    lines = ["iVBORw0KGgo" * 7, "AAAA" * 19]
+    words = f"![](data:image/png;base64,{lines[0]}\n{lines[1]})\nseen\n[a]: data:image/png;base64,QUJD\nwords"
+    text, pictures = with_pictures_beside(words, None)
+    assert text == "![](attachment:pasted-1)\nseen\n[a]: attachment:pasted-2\nwords"
+    assert [picture["image/png"] for picture in pictures.values()] == ["".join(lines), "QUJD"]
 
 
 def test_lost_metadata_is_found_again_by_the_ids(course: CourseFolder, plan: GradingPlan) -> None:

@@ -17,7 +17,8 @@ import pytest
 import torch
 from course_copies import NEEDS_CONFINEMENT
 from ee559.practicals.wire import pack, unpack
-from ee559_course.grading.run.launcher import ForkServer, FreshPython, LaunchError, find_readable
+from ee559_course.grading.run.channel import Channel, MessageLimitExceeded
+from ee559_course.grading.run.launcher import ForkServer, FreshPython, LaunchError, Pipes, find_readable
 from ee559_course.grading.run.runner import run_task
 from ee559_course.grading.run.task import Asked, Question, RunResult, Step, StepResult, Task
 from ee559_course.grading.worker import worker as worker_module
@@ -368,3 +369,17 @@ def test_a_submission_that_takes_all_memory_is_told_so(grouped: bool, tmp_path: 
         done = run_task(launcher, task, limits)
     assert (done.ended, [step.status for step in done.steps]) == ("memory", ["ok", "unfinished", "not run"])
     assert texts(done.steps[0]) == "kept\n"
+
+
+def test_an_event_that_is_small_on_the_wire_and_huge_in_memory_is_not_read() -> None:
+    commands, events = os.pipe(), os.pipe()
+    channel = Channel(Pipes(os.fdopen(commands[1], "wb"), os.fdopen(events[0], "rb")), max_items=1000)
+    with os.fdopen(events[1], "wb") as theirs:
+        theirs.write(b'{"answer": [' + b",".join([b"{}"] * 300) + b"]}\n")
+        theirs.flush()
+        assert channel.receive(60) == {"answer": [{}] * 300}
+        theirs.write(b'{"answer": [' + b",".join([b"{}"] * 600) + b"]}\n")
+    with pytest.raises(MessageLimitExceeded):
+        channel.receive(60)
+    channel.close()
+    os.close(commands[0])

@@ -13,6 +13,7 @@ from ee559_course.grading.run.task import Output
 MAX_EVENT = 64_000_000  # bytes
 MAX_BYTES = 256_000_000  # of all events of a submission
 MAX_EVENTS = 100_000
+MAX_ITEMS = 8_000_000  # in an event of a student's process: each takes many times its bytes once it is read
 SHOWN = {"text/plain", "text/markdown", "text/latex", "text/html", "image/png", "image/jpeg", "image/svg+xml"}
 MAX_NAME = 200
 
@@ -26,9 +27,11 @@ class Channel:
 
     Args:
         pipes: the grader's ends.
+        max_items: how many brackets and commas one event may have.
     """
 
-    def __init__(self, pipes: Pipes) -> None:
+    def __init__(self, pipes: Pipes, max_items: float = MAX_ITEMS) -> None:
+        self._max_items = max_items
         self._commands: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._events: queue.SimpleQueue[bytes | Exception | None] = queue.SimpleQueue()
         self._threads = [
@@ -82,7 +85,11 @@ class Channel:
                     self._events.put(MessageLimitExceeded())
                     return
                 for part in whole:
-                    self._events.put(bytes(line) + part)
+                    event = bytes(line) + part
+                    if sum(map(event.count, (b"{", b"[", b","))) > self._max_items:
+                        self._events.put(MessageLimitExceeded())
+                        return
+                    self._events.put(event)
                     line.clear()
                 line += rest
                 if total > MAX_BYTES or len(line) > MAX_EVENT:

@@ -4,6 +4,7 @@ Run A keeps what the cells show. Run B comes after it, in a new process in which
 there and no program starts; nothing of what its cells show is kept, and when all are run, the tests ask.
 """
 
+import math
 import time
 from dataclasses import replace
 from typing import Any
@@ -20,6 +21,11 @@ SECONDS_TO_READ, SECONDS_TO_JUDGE = 60.0, 900.0
 TAKES_TOO_MUCH = {
     "reason": "to read it takes more time or memory than a notebook may.",
     "remedy": "Look what is in it: no practical asks for so much. Ask the student to hand it in again.",
+}
+
+ANSWERS_TOO_LARGE = {
+    "reason": "to judge what its answers return takes more time or memory than there is.",
+    "remedy": "Look what they return: no practical asks for so much. Grade it again if the machine was very busy.",
 }
 
 
@@ -56,7 +62,7 @@ def grade_one(launcher: Launcher, given: dict[str, Any], limits: Limits) -> dict
     wanted = {"notebook": read["notebook"], "shown": shown.to_json(), "asked": asked.to_json()}
     judged = _work(launcher, "judge", {**common, **wanted}, SECONDS_TO_JUDGE)
     if judged is None:
-        raise LaunchError("the answers could not be judged in time.")
+        return dict(ANSWERS_TOO_LARGE)
     return {
         **judged,
         **{key: read.get(key, otherwise) for key, otherwise in (("notes", []), ("added", []), ("pending", ""))},
@@ -99,7 +105,7 @@ def _work(launcher: Launcher, job: str, given: dict[str, Any], seconds: float) -
     Raises:
         LaunchError: the job failed, for which a submission is not to blame.
     """
-    talk = Channel(launcher.start_clean(job))
+    talk = Channel(launcher.start_clean(job), max_items=math.inf)  # a graded notebook may hold long outputs
     try:
         talk.send(given)
         result = talk.receive(seconds)
