@@ -1,5 +1,6 @@
 """Hidden tests: drawn, asked and judged; what students have of them; and what a check says of an answer."""
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -254,7 +255,8 @@ def test_a_loop_is_broken_off_as_soon_as_the_large_batch_has_taken_too_long(
 ) -> None:
     def row_sums(x: Tensor) -> Tensor:
         while len(x) > 100_000:
-            pass
+            with contextlib.suppress(Exception):  # as in a loop that goes on after errors
+                sum(range(100))
         return x.sum(1)
 
     toy().check(row_sums)
